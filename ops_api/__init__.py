@@ -1,0 +1,1 @@
+"""storetwin: ops_api."""

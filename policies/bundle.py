@@ -1,0 +1,124 @@
+"""PolicyBundle: forecast → replenish → allocate → transfer → route, one call."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.decision import (
+    SUPPLIER,
+    Decision,
+    DecisionHeader,
+    LineKind,
+    ProposalLines,
+    Reason,
+)
+from policies.domain.forecast import Forecast, SalesPanel
+from policies.domain.network import DAY_SECONDS, LocationKind, Network
+from policies.domain.ports import Allocator, Forecaster, Replenisher, Router, TransferPolicy
+from policies.domain.view import NetworkView
+
+
+@dataclass(frozen=True)
+class PolicyBundle:
+    """One complete way to run the chain's stock.
+
+    Parameters
+    ----------
+    name, version : str
+    forecaster, replenisher, allocator, transfer, router
+        One member of each family; `transfer` and `router` may be None.
+    review_weekdays : tuple of int
+        Weekdays (Monday = 0) on which a store may be reviewed; with one review a
+        week the stores are spread over them, with seven each store is due daily.
+    reviews_per_week : int
+        How often each store is reviewed.
+    forecast_every_days : int
+        Age at which the forecast is issued anew.
+    """
+
+    name: str
+    forecaster: Forecaster
+    replenisher: Replenisher
+    allocator: Allocator
+    transfer: TransferPolicy | None = None
+    router: Router | None = None
+    version: str = "1"
+    reviews_per_week: int = 7
+    forecast_every_days: int = 7
+
+    @property
+    def params_sha256(self) -> str:
+        """Hash over every member's frozen parameters."""
+        parts = (
+            self.forecaster,
+            self.replenisher,
+            self.allocator,
+            self.transfer,
+            self.router,
+            self.reviews_per_week,
+            self.forecast_every_days,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def issue_forecast(self, panel: SalesPanel, network: Network) -> Forecast:
+        """A frozen forecast from recorded sales."""
+        return self.forecaster.fit(panel, network)
+
+    def decide(self, view: NetworkView) -> Decision:
+        """Proposal lines and routes from one view; pure."""
+        wanted, reason = self.replenisher.order_quantity(view)
+        granted = self.allocator.allocate(view, wanted)
+        lines = _order_lines(view, wanted, granted, reason)
+        if self.transfer is not None:
+            lines = ProposalLines.concat(lines, self.transfer.transfers(view, granted))
+        routes, unserved = self.router.routes(view, lines) if self.router else ((), ())
+        header = DecisionHeader(
+            self.name, self.version, self.params_sha256, view.digest(), view.as_of_s
+        )
+        return Decision(header, lines, routes, unserved)
+
+
+def review_due(network: Network, day: int, reviews_per_week: int) -> npt.NDArray[np.bool_]:
+    """(L,) bool: whose review falls in the evening of day number `day`.
+
+    A warehouse is due daily. Stores with n reviews a week are due on n evenly
+    spread weekdays, staggered by their position on the axis.
+    """
+    slots = np.unique((np.arange(reviews_per_week) * 7) // reviews_per_week)
+    weekday = (network.start_date.weekday() + day) % 7
+    offset = np.arange(network.shape[0]) % 7
+    due = np.isin((weekday - offset) % 7, slots)
+    out: npt.NDArray[np.bool_] = due | (network.locations.kind == LocationKind.WAREHOUSE)
+    return out
+
+
+def _order_lines(
+    view: NetworkView,
+    wanted: npt.NDArray[np.int32],
+    granted: npt.NDArray[np.int32],
+    reason: npt.NDArray[np.int8],
+) -> ProposalLines:
+    """REPLENISH lines of what was granted and PURCHASE lines of what warehouses want."""
+    source = view.network.locations.source
+    from_warehouse = source >= 0
+    quantity = np.where(from_warehouse[:, None], granted, wanted)
+    row, sku = np.nonzero(quantity)
+    amount = quantity[row, sku]
+    cut = from_warehouse[row] & (amount < wanted[row, sku])
+    why = np.where(cut, np.int8(Reason.SHARED_SHORTAGE), reason[row, sku])
+    kind = np.where(from_warehouse[row], LineKind.REPLENISH, LineKind.PURCHASE)
+    origin = np.where(from_warehouse[row], source[row], SUPPLIER)
+    due = np.full(len(row), (view.day + 1) * DAY_SECONDS, dtype=np.int32)
+    return ProposalLines(
+        kind.astype(np.int8),
+        origin.astype(np.int32),
+        row.astype(np.int32),
+        sku.astype(np.int32),
+        amount.astype(np.int32),
+        due,
+        why.astype(np.int8),
+    )

@@ -1,0 +1,1 @@
+"""The shared vocabulary: network and axis, ledger, view, decision, facts, errors."""

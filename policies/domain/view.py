@@ -1,0 +1,94 @@
+"""NetworkView: the frozen snapshot that a policy decides on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.errors import InvalidInput
+from policies.domain.forecast import Forecast
+from policies.domain.network import BoolArray, IntArray, Network, frozen
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """What the book says at one moment, and nothing later.
+
+    Attributes
+    ----------
+    as_of_s : int, seconds of local wall clock since day 0
+    network : Network, the axis and all that a day does not change
+    on_hand : (L, K) int32, in the book at the location
+    in_transit : (L, K) int32, shipped to the location and not received
+    on_order : (L, K) int32, ordered for the location and not received (contains in transit)
+    backorders : (L, K) int32, demanded and still owed
+    reserved : (L, K) int32, promised to an order that has not left
+    review_due : (L,) bool, locations whose order day it is
+    protection_days : (L,) int32, days from this decision until the receipt of the
+        next review's order (review period + lead time)
+    scope : (L, K) bool or None, cells this decision may order for; None = all
+    forecast : Forecast or None, the last issue frozen before `as_of_s`
+    """
+
+    as_of_s: int
+    network: Network
+    on_hand: IntArray
+    in_transit: IntArray
+    on_order: IntArray
+    backorders: IntArray
+    reserved: IntArray
+    review_due: BoolArray
+    protection_days: IntArray
+    scope: BoolArray | None = None
+    forecast: Forecast | None = None
+
+    def __post_init__(self) -> None:
+        shape = self.network.shape
+        for name in ("on_hand", "in_transit", "on_order", "backorders", "reserved"):
+            value = frozen(getattr(self, name), np.int32)
+            if value.shape != shape:
+                raise InvalidInput(
+                    f"{name} has shape {value.shape}, expected {shape}", field=f"view.{name}"
+                )
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "review_due", frozen(self.review_due, np.bool_))
+        object.__setattr__(self, "protection_days", frozen(self.protection_days, np.int32))
+        if self.scope is not None:
+            object.__setattr__(self, "scope", frozen(self.scope, np.bool_))
+
+    @property
+    def day(self) -> int:
+        """Day number of `as_of_s`."""
+        return self.as_of_s // 86_400
+
+    @cached_property
+    def inventory_position(self) -> IntArray:
+        """(L, K) int32: on hand + on order − backorders − reserved, defined only here."""
+        return self.on_hand + self.on_order - self.backorders - self.reserved
+
+    @cached_property
+    def available(self) -> IntArray:
+        """(L, K) int32: on hand − reserved."""
+        return self.on_hand - self.reserved
+
+    @cached_property
+    def may_order(self) -> BoolArray:
+        """(L, K) bool: listed, in scope, and the location's review is due."""
+        mask: npt.NDArray[np.bool_] = self.network.listed & self.review_due[:, None]
+        return mask if self.scope is None else mask & self.scope
+
+    def digest(self) -> str:
+        """SHA-256 of the content, for the decision's header."""
+        sha = hashlib.sha256(str(self.as_of_s).encode())
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                sha.update(item.name.encode())
+                sha.update(np.ascontiguousarray(value).data)
+        if self.forecast is not None:
+            sha.update(self.forecast.digest().encode())
+        return sha.hexdigest()

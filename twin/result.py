@@ -1,0 +1,52 @@
+"""What a run leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.decision import Decision
+from policies.domain.facts import DayFacts
+from policies.domain.ledger import MovementColumns
+from twin.scenario import Opening
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What to keep beside the day facts (each costs memory)."""
+
+    movements: bool = False
+    decisions: bool = False
+    final_state: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One replication of one scenario.
+
+    Attributes
+    ----------
+    facts : DayFacts, every simulated day (warm-up included)
+    first_kpi_day : int, first day number after the warm-up
+    sold_per_sku, lost_per_sku, demanded_per_sku : (K,) int64 totals after the warm-up
+    movements, decisions, final : as asked for by :class:`Trace`
+    seconds : dict, wall time by phase (never part of a result's bytes)
+    counters : dict, lines, events, tours and the like
+    """
+
+    scenario: str
+    policy: str
+    seed: int
+    replication: int
+    facts: DayFacts
+    first_kpi_day: int
+    sold_per_sku: npt.NDArray[np.int64]
+    lost_per_sku: npt.NDArray[np.int64]
+    demanded_per_sku: npt.NDArray[np.int64]
+    movements: MovementColumns | None = None
+    decisions: tuple[Decision, ...] = ()
+    final: Opening | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,163 @@
+"""Scenario: everything one simulated world needs, resolved and self-checking.
+
+Scenario *files* (TOML, inheritance, overrides) live in ``scenarios``; they resolve
+to this dataclass, which knows no file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.errors import ScenarioInvalid
+from policies.domain.facts import CostModel
+from policies.domain.network import Network
+from policies.domain.receipts import ReceiptColumns
+
+
+@dataclass(frozen=True)
+class Frictions:
+    """How the physical world departs from the plan.
+
+    Attributes
+    ----------
+    shrink_per_unit_sold : expected units lost unknown per unit sold (physical only)
+    misscan_per_line : share of sold lines booked on another SKU of the category
+    receipt_error_per_line : share of received lines whose book quantity is off by one
+    truck_speed_factor : multiplies the fleet's speed
+    refuse_share, edit_share, delay_share : what staff do to proposal lines
+    """
+
+    shrink_per_unit_sold: float = 0.0
+    misscan_per_line: float = 0.0
+    receipt_error_per_line: float = 0.0
+    truck_speed_factor: float = 1.0
+    refuse_share: float = 0.0
+    edit_share: float = 0.0
+    delay_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if not np.isfinite(value) or value < 0:
+                raise ScenarioInvalid(f"{name} is {value}", field=f"frictions.{name}")
+
+
+@dataclass(frozen=True)
+class WarehouseRules:
+    """Capacity of each warehouse.
+
+    Attributes
+    ----------
+    docks : dock doors shared by loading and unloading
+    pickers : people picking at the same time
+    cases_per_picker_hour : picking speed
+    load_minutes : fixed time a truck holds a dock while loading
+    receive_seconds_per_case : unloading and put-away of a supplier delivery
+    """
+
+    docks: int = 6
+    pickers: int = 20
+    cases_per_picker_hour: float = 150.0
+    load_minutes: float = 20.0
+    receive_seconds_per_case: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.docks < 1 or self.pickers < 1 or self.cases_per_picker_hour <= 0:
+            raise ScenarioInvalid(
+                "a warehouse needs at least one dock, one picker and a picking speed",
+                field="warehouse",
+                remedy="set docks, pickers and cases_per_picker_hour above 0",
+            )
+
+
+@dataclass(frozen=True)
+class StoreRules:
+    """What a store does with its day.
+
+    Attributes
+    ----------
+    count_lines_per_day : SKUs counted each evening, chosen at random
+    receive_seconds_per_case : shelving time; the load is for sale afterwards
+    backorders : unserved demand waits instead of being lost
+    """
+
+    count_lines_per_day: int = 0
+    receive_seconds_per_case: float = 0.0
+    backorders: bool = False
+
+
+@dataclass(frozen=True)
+class Opening:
+    """State at the start of a run: the warm start.
+
+    Attributes
+    ----------
+    book, physical : (L, K) int32, on hand
+    on_order_lines : open orders as (origin, destination, sku, quantity, due_s) rows,
+        (N, 5) int64; origin −1 = supplier
+    sold : (H, L, K) int32 or None, the sales panel before day 0, newest last
+    """
+
+    book: npt.NDArray[np.int32]
+    physical: npt.NDArray[np.int32]
+    on_order_lines: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros((0, 5), dtype=np.int64)
+    )
+    sold: npt.NDArray[np.integer] | None = None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One world: network, demand, rules, window.
+
+    Attributes
+    ----------
+    name : str
+    network : Network
+    demand : ReceiptColumns, what customers want to buy; store ids and SKU ids are
+        those of the network's stores and SKUs, in axis order
+    first_day : int, first simulated day number (of the network's calendar)
+    days : int, how many days are simulated
+    warmup_days : int, first days that are simulated and left out of KPIs
+    opening : Opening or None; None = `opening_cover_days` of mean demand
+    direct : bool, stores order from suppliers directly (single-echelon studies)
+    plan_s, count_s : int, time of the evening's plan and count, seconds after midnight
+    """
+
+    name: str
+    network: Network
+    demand: ReceiptColumns
+    first_day: int
+    days: int
+    warmup_days: int = 0
+    opening: Opening | None = None
+    opening_cover_days: float = 14.0
+    panel_days: int = 56
+    direct: bool = False
+    direct_lead_time_days: int = 1
+    plan_s: int = 22 * 3600 + 1800
+    count_s: int = 22 * 3600
+    warehouse: WarehouseRules = WarehouseRules()
+    store: StoreRules = StoreRules()
+    frictions: Frictions = Frictions()
+    costs: CostModel = CostModel()
+    panel_expansion: float = 1.0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.days < 1:
+            raise ScenarioInvalid(f"days is {self.days}", field="days", remedy="at least 1")
+        if not 0 <= self.warmup_days < self.days:
+            raise ScenarioInvalid(
+                f"warmup_days is {self.warmup_days} of {self.days} days", field="warmup_days"
+            )
+        stores = tuple(self.network.locations.ids[i] for i in self.network.stores)
+        if self.demand.store_ids != stores or self.demand.sku_ids != self.network.skus.ids:
+            raise ScenarioInvalid(
+                "the demand's stores and SKUs are not the network's, in its order",
+                field="demand",
+                remedy="re-index the receipts to the network",
+            )
