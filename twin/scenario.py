@@ -143,7 +143,7 @@ class Scenario:
     warehouse: WarehouseRules = WarehouseRules()
     store: StoreRules = StoreRules()
     frictions: Frictions = Frictions()
-    costs: CostModel = CostModel()
+    costs: CostModel = field(default_factory=CostModel)
     panel_expansion: float = 1.0
     notes: tuple[str, ...] = ()
 
