@@ -46,6 +46,8 @@ SKU_FACTS: tuple[str, ...] = (
     "units_received",
     "cases_received",
     "purchase_lines",  # supplier order lines placed here
+    "stock_change_cents",  # closing (book + in transit to here, at cost) - the day before's
+    "forecast_milliunits",  # expected units of a day by the last forecast issue, x 1000
     # latent: only the twin knows
     "units_demanded",
     "units_lost",

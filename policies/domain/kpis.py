@@ -1,0 +1,374 @@
+"""The KPI registry: one function per KPI, the same for the twin and for reality.
+
+A KPI is a ratio of two sums over day facts, so it rolls up over days, locations and
+categories as Σ numerator / Σ denominator, never as a mean of ratios.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.errors import InvalidInput
+from policies.domain.facts import CostModel, DayFacts
+
+Floats = npt.NDArray[np.float64]
+Part = Callable[[DayFacts, CostModel], Floats]
+AXES = ("day", "location", "category")
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One registered key figure.
+
+    Attributes
+    ----------
+    name : str, the key in files and answers
+    question : str, what a person asks
+    formula : str, in words
+    unit : str, "share", "days", "per year", "km", "cents", "units" or "kg"
+    direction : int, +1 where more is better, −1 where less is
+    observable : bool, False where only the twin can know it
+    numerator, denominator : (D, L, C) float64 from facts and costs; no denominator =
+        a plain total
+    caveat : str
+    """
+
+    name: str
+    question: str
+    formula: str
+    unit: str
+    direction: int
+    observable: bool
+    numerator: Part
+    denominator: Part | None = None
+    caveat: str = ""
+
+
+def _fact(*names: str, factor: float = 1.0) -> Part:
+    def part(facts: DayFacts, _: CostModel) -> Floats:
+        total = sum(facts.get(name).astype(np.float64) for name in names) * factor
+        return np.asarray(total, dtype=np.float64)
+
+    return part
+
+
+def _minus(a: str, b: str) -> Part:
+    def part(facts: DayFacts, _: CostModel) -> Floats:
+        return (facts.get(a) - facts.get(b)).astype(np.float64)
+
+    return part
+
+
+def _spread(facts: DayFacts, per_location: Floats) -> Floats:
+    """(D, L, 1) money as (D, L, C), all of it on the first category.
+
+    Transport belongs to a location; a split by category would be invented.
+    """
+    out = np.zeros((*per_location.shape[:2], len(facts.categories)))
+    out[..., 0] = per_location[..., 0]
+    return out
+
+
+def holding_cents(facts: DayFacts, costs: CostModel) -> Floats:
+    """(D, L, C) cents: stock on hand and on the road at cost × daily rate."""
+    stock = facts.get("closing_stock_cents") + facts.get("in_transit_cents")
+    return np.asarray(stock * (costs.holding_rate_per_year / 365.0), dtype=np.float64)
+
+
+def transport_cents(facts: DayFacts, costs: CostModel) -> Floats:
+    """(D, L, C) cents: km, driver and tours."""
+    money = (
+        facts.get("route_metres") * (costs.truck_cents_per_km / 1_000.0)
+        + facts.get("route_seconds") * (costs.driver_cents_per_hour / 3_600.0)
+        + facts.get("route_starts_micro") * (costs.tour_cents / 1e6)
+    )
+    return _spread(facts, np.asarray(money, dtype=np.float64))
+
+
+def handling_cents(facts: DayFacts, costs: CostModel) -> Floats:
+    """(D, L, C) cents: cases handled."""
+    return np.asarray(facts.get("cases_received") * costs.handling_cents_per_case, dtype=np.float64)
+
+
+def ordering_cents(facts: DayFacts, costs: CostModel) -> Floats:
+    """(D, L, C) cents: supplier order lines."""
+    return np.asarray(facts.get("purchase_lines") * costs.order_line_cents, dtype=np.float64)
+
+
+def waste_cents(facts: DayFacts, costs: CostModel) -> Floats:
+    """(D, L, C) cents: recorded disposal."""
+    return np.asarray(facts.get("write_off_cents") * costs.waste_factor, dtype=np.float64)
+
+
+def lost_margin_cents(facts: DayFacts, costs: CostModel) -> Floats:
+    """(D, L, C) cents: margin of demand that was not served (latent)."""
+    return np.asarray(facts.get("margin_lost_cents") * costs.lost_margin_factor, dtype=np.float64)
+
+
+def run_down_cents(facts: DayFacts, _: CostModel) -> Floats:
+    """(D, L, C) cents: stock used up without being replaced, at cost.
+
+    As in a nature-of-expense account: a decrease of stock is an expense, an increase
+    is credited, so that no policy wins by selling out its shelves before the end.
+    """
+    return -facts.get("stock_change_cents").astype(np.float64)
+
+
+COST_PARTS: dict[str, Part] = {
+    "holding": holding_cents,
+    "transport": transport_cents,
+    "handling": handling_cents,
+    "ordering": ordering_cents,
+    "waste": waste_cents,
+    "lost_margin": lost_margin_cents,
+    "stock_run_down": run_down_cents,
+}
+
+
+def _cost(*without: str) -> Part:
+    def part(facts: DayFacts, costs: CostModel) -> Floats:
+        parts = [make(facts, costs) for name, make in COST_PARTS.items() if name not in without]
+        return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
+
+    return part
+
+
+def _transport_and_handling(facts: DayFacts, costs: CostModel) -> Floats:
+    return transport_cents(facts, costs) + handling_cents(facts, costs)
+
+
+_ALL = (
+    Kpi(
+        "on_shelf_availability",
+        "How much of the opening time was a listed SKU on the shelf?",
+        "open seconds with book stock > 0 / open seconds of listed SKUs",
+        "share",
+        1,
+        True,
+        _fact("in_stock_open_sku_seconds"),
+        _fact("open_sku_seconds"),
+        "from the book: phantom stock counts as available",
+    ),
+    Kpi(
+        "stockout_rate",
+        "How many SKU-days ended without stock?",
+        "1 − SKU-days in stock at closing / listed SKU-days",
+        "share",
+        -1,
+        True,
+        _minus("ranged_sku_days", "in_stock_sku_days"),
+        _fact("ranged_sku_days"),
+    ),
+    Kpi(
+        "true_fill_rate",
+        "Which share of the demand was served?",
+        "units served / units demanded",
+        "share",
+        1,
+        False,
+        _minus("units_demanded", "units_lost"),
+        _fact("units_demanded"),
+        "twin only; on replayed sales it is the fill of recorded demand",
+    ),
+    Kpi(
+        "stock_turn",
+        "How often does the stock turn over in a year?",
+        "cost of goods sold × 365 / Σ daily stock at cost",
+        "per year",
+        1,
+        True,
+        _fact("cost_of_goods_sold_cents", factor=365.0),
+        _fact("closing_stock_cents"),
+    ),
+    Kpi(
+        "days_of_supply",
+        "For how many days does the stock last?",
+        "units on hand / forecast units of a day",
+        "days",
+        -1,
+        True,
+        _fact("closing_stock_units"),
+        _fact("forecast_milliunits", factor=1e-3),
+        "by the forecast known on the day; too little is as wrong as too much",
+    ),
+    Kpi(
+        "slow_mover_share",
+        "How much of the stock value does not move?",
+        "stock value of slow movers / stock value",
+        "share",
+        -1,
+        True,
+        _fact("slow_stock_cents"),
+        _fact("closing_stock_cents"),
+        "slow = no sale for 60 days or cover above 180 days",
+    ),
+    Kpi(
+        "order_fill_rate",
+        "Which share of what stores ordered was shipped at the first promise?",
+        "units shipped / units ordered, on the day a line ships or is cut",
+        "share",
+        1,
+        True,
+        _fact("filled_units"),
+        _fact("order_units"),
+    ),
+    Kpi(
+        "transfer_accuracy",
+        "How many transfer lines arrived exactly as shipped?",
+        "lines with received = shipped = ordered / lines received",
+        "share",
+        1,
+        True,
+        _fact("transfer_lines_right"),
+        _fact("transfer_lines_received"),
+    ),
+    Kpi(
+        "replenishment_lead_time",
+        "How long from the decision to the shelf?",
+        "Σ (received − need detected) / lines received",
+        "days",
+        -1,
+        True,
+        _fact("replenishment_seconds", factor=1 / 86_400.0),
+        _fact("replenishment_lines"),
+        "a need is detected when the decision that orders it is made",
+    ),
+    Kpi(
+        "stock_record_accuracy",
+        "How many stock records are right?",
+        "random-count lines with counted = expected / random-count lines",
+        "share",
+        1,
+        True,
+        _fact("count_lines_right"),
+        _fact("count_lines"),
+        "from the random sample only, tolerance 0",
+    ),
+    Kpi(
+        "latent_record_accuracy",
+        "How many stock records are truly right?",
+        "records with book = physical / records, at closing",
+        "share",
+        1,
+        False,
+        _fact("latent_records_right"),
+        _fact("latent_records"),
+        "twin only",
+    ),
+    Kpi(
+        "write_off_rate",
+        "How much is thrown away?",
+        "recorded waste at cost / net sales",
+        "share",
+        -1,
+        True,
+        _fact("write_off_cents"),
+        _fact("revenue_cents"),
+    ),
+    Kpi(
+        "truck_km",
+        "How far do the trucks drive?",
+        "Σ km of all tours",
+        "km",
+        -1,
+        True,
+        _fact("route_metres", factor=1e-3),
+    ),
+    Kpi(
+        "on_time_stops",
+        "How many stops were inside their window?",
+        "stops on time / stops",
+        "share",
+        1,
+        True,
+        _fact("stops_on_time"),
+        _fact("stops"),
+    ),
+    Kpi(
+        "stock_value",
+        "How much money lies in stock?",
+        "Σ daily stock at cost / days",
+        "cents",
+        -1,
+        True,
+        _fact("closing_stock_cents"),
+        None,
+        "a total over days; divide by the number of days shown",
+    ),
+    Kpi(
+        "cost_per_case",
+        "What does it cost to bring a case to the shelf?",
+        "(transport + handling) / cases received",
+        "cents",
+        -1,
+        True,
+        _transport_and_handling,
+        _fact("cases_received"),
+    ),
+    Kpi(
+        "cost_per_unit_demanded",
+        "What does it cost to serve a unit of demand?",
+        "(holding + transport + handling + ordering + waste + lost margin + stock used up) "
+        "/ units demanded",
+        "cents",
+        -1,
+        False,
+        _cost(),
+        _fact("units_demanded"),
+        "twin only: divided by demand, since dividing by sales would reward not selling; "
+        "stock used up is the decrease of stock on hand and in transit, at cost",
+    ),
+    Kpi(
+        "running_cost_per_unit_demanded",
+        "The same without the change in stock?",
+        "(holding + transport + handling + ordering + waste + lost margin) / units demanded",
+        "cents",
+        -1,
+        False,
+        _cost("stock_run_down"),
+        _fact("units_demanded"),
+        "twin only; shown beside the full figure",
+    ),
+)
+KPIS: dict[str, Kpi] = {kpi.name: kpi for kpi in _ALL}
+
+
+def kpi(name: str) -> Kpi:
+    """The registered KPI of that name."""
+    try:
+        return KPIS[name]
+    except KeyError:
+        raise InvalidInput(
+            f"no KPI {name!r}", field="kpi", remedy=f"one of {', '.join(KPIS)}"
+        ) from None
+
+
+def value(
+    which: Kpi, facts: DayFacts, costs: CostModel | None = None, by: Sequence[str] = ()
+) -> Floats:
+    """The KPI over the axes in `by`, all others summed away.
+
+    Parameters
+    ----------
+    which : Kpi
+    facts : DayFacts
+    costs : CostModel, optional
+    by : sequence of {"day", "location", "category"}, kept axes (in this order of axes)
+
+    Returns
+    -------
+    float64 array over the kept axes (0-d for none); NaN where the denominator is 0
+    """
+    rates = costs if costs is not None else CostModel()
+    gone = tuple(i for i, axis in enumerate(AXES) if axis not in by)
+    top = np.asarray(which.numerator(facts, rates).sum(axis=gone))
+    if which.denominator is None:
+        return top
+    below = np.asarray(which.denominator(facts, rates).sum(axis=gone))
+    out = np.full(top.shape, np.nan)
+    np.divide(top, below, out=out, where=below != 0)
+    return out
