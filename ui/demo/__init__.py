@@ -1,0 +1,1 @@
+"""The demonstration: the whole loop from recorded history to a served twin."""
