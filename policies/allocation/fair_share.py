@@ -1,0 +1,88 @@
+"""Fair share: under shortage every store is brought to the same days of cover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from policies.domain.network import IntArray
+from policies.domain.view import NetworkView
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FairShare:
+    """Divide what a warehouse has by projected days of cover, in whole cases.
+
+    Cases left after rounding go, one at a time, to the store with the least cover.
+    Without shortage every store gets what it wants.
+    """
+
+    def allocate(self, view: NetworkView, wanted: IntArray) -> IntArray:
+        """(L, K) int32 granted; never above `wanted` nor above what is available."""
+        source = view.network.locations.source
+        granted = np.zeros_like(wanted)
+        level = (
+            view.forecast.level.astype(np.float64)
+            if view.forecast is not None
+            else np.ones(view.network.shape)
+        )
+        for warehouse in view.network.warehouses:
+            rows = np.flatnonzero(source == warehouse)
+            free = np.maximum(view.available[warehouse], 0)
+            want = wanted[rows]
+            short = np.flatnonzero(want.sum(axis=0, dtype=np.int64) > free)
+            granted[rows] = want
+            if short.size:
+                granted[np.ix_(rows, short)] = _share(
+                    want[:, short],
+                    view.inventory_position[np.ix_(rows, short)],
+                    level[np.ix_(rows, short)],
+                    free[short],
+                    view.network.skus.pack_size[short],
+                )
+        return granted
+
+
+@njit(cache=True)
+def _share(
+    want: IntArray, position: IntArray, rate: Floats, free: IntArray, pack: IntArray
+) -> IntArray:
+    """(S, K) int32: equal cover for each column of scarce stock."""
+    stores, skus = want.shape
+    out = np.zeros((stores, skus), dtype=np.int32)
+    for k in range(skus):
+        low, high = 0.0, 1e6
+        for _ in range(60):
+            cover = (low + high) / 2
+            total = 0.0
+            for s in range(stores):
+                need = max(rate[s, k], 1e-6) * cover - position[s, k]
+                total += min(max(need, 0.0), float(want[s, k]))
+            if total > free[k]:
+                high = cover
+            else:
+                low = cover
+        left = free[k]
+        for s in range(stores):
+            need = min(max(max(rate[s, k], 1e-6) * low - position[s, k], 0.0), float(want[s, k]))
+            cases = int(need) // pack[k]
+            out[s, k] = cases * pack[k]
+            left -= out[s, k]
+        while left > 0:
+            best, least = -1, 1e18
+            for s in range(stores):
+                if want[s, k] - out[s, k] > 0 and min(pack[k], want[s, k] - out[s, k]) <= left:
+                    cover = (position[s, k] + out[s, k]) / max(rate[s, k], 1e-6)
+                    if cover < least:
+                        best, least = s, cover
+            if best < 0:
+                break
+            step = min(pack[k], want[best, k] - out[best, k])
+            out[best, k] += step
+            left -= step
+    return out

@@ -1,0 +1,152 @@
+"""Named bundles: plain parameters ↔ :class:`PolicyBundle`.
+
+Scenario files, studies and releases all name a bundle and give its parameters in this
+one flat form; unknown names are refused with the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policies.allocation.fair_share import FairShare
+from policies.bundle import PolicyBundle
+from policies.domain.errors import InvalidInput
+from policies.domain.ports import Replenisher, Router, TransferPolicy
+from policies.forecasting.seasonal import SeasonalBaseline
+from policies.replenishment.base_stock import CappedBaseStock
+from policies.replenishment.fixed import ConstantOrder, FixedBaseStock
+from policies.replenishment.levels import class_count
+from policies.replenishment.min_max import MinMax
+from policies.routing.savings import SavingsRouter
+
+Params = Mapping[str, Any]
+FRACTILES = tuple(f"fractile_{i}" for i in range(class_count()))
+_COMMON: dict[str, Any] = {"reviews_per_week": 7, "half_life_days": 21.0, "shrink_days": 14.0}
+_LEVEL: dict[str, Any] = {
+    "presentation_units": 1,
+    "pack_share": 0.5,
+    "warehouse_cover_days": 4.0,
+}
+_BASE_STOCK: dict[str, Any] = {
+    **_COMMON,
+    **_LEVEL,
+    **dict.fromkeys(FRACTILES, 0.9),
+    "safety_share": 1.0,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a named bundle is made: its parameters with defaults, and its replenisher."""
+
+    defaults: dict[str, Any]
+    replenisher: Callable[[Params], Replenisher]
+
+
+def _capped(params: Params) -> Replenisher:
+    return CappedBaseStock(
+        fractiles=tuple(float(params[name]) for name in FRACTILES),
+        safety_share=float(params["safety_share"]),
+        cap_share=params.get("cap_share"),
+        presentation_units=int(params["presentation_units"]),
+        pack_share=float(params["pack_share"]),
+        warehouse_cover_days=float(params["warehouse_cover_days"]),
+    )
+
+
+def _min_max(params: Params) -> Replenisher:
+    return MinMax(
+        reorder_cover_days=float(params["reorder_cover_days"]),
+        order_up_to_cover_days=float(params["order_up_to_cover_days"]),
+        presentation_units=int(params["presentation_units"]),
+        pack_share=float(params["pack_share"]),
+        warehouse_cover_days=float(params["warehouse_cover_days"]),
+    )
+
+
+RECIPES: dict[str, Recipe] = {
+    "incumbent": Recipe(
+        {
+            **_COMMON,
+            **_LEVEL,
+            "reviews_per_week": 1,
+            "reorder_cover_days": 10.0,
+            "order_up_to_cover_days": 17.0,
+            "warehouse_cover_days": 7.0,
+        },
+        _min_max,
+    ),
+    "base-stock": Recipe(_BASE_STOCK, _capped),
+    "capped-base-stock": Recipe({**_BASE_STOCK, "cap_share": 1.5}, _capped),
+    "fixed-base-stock": Recipe(
+        {**_COMMON, "level": 0, "cap": None},
+        lambda p: FixedBaseStock(int(p["level"]), None if p["cap"] is None else int(p["cap"])),
+    ),
+    "constant-order": Recipe(
+        {**_COMMON, "quantity": 0}, lambda p: ConstantOrder(int(p["quantity"]))
+    ),
+}
+
+
+def build_bundle(
+    name: str,
+    params: Params | None = None,
+    *,
+    router: Router | None = None,
+    transfer: TransferPolicy | None = None,
+) -> PolicyBundle:
+    """The bundle `name` with `params` over its defaults.
+
+    Parameters
+    ----------
+    router : Router, optional
+        Default: the deterministic cheap router.
+    transfer : TransferPolicy, optional
+
+    Raises
+    ------
+    InvalidInput
+        If the name or a parameter is unknown (the nearest known one is the remedy).
+    """
+    if name not in RECIPES:
+        raise InvalidInput(
+            f"no policy {name!r}", field="policy.name", remedy=_nearest(name, RECIPES)
+        )
+    recipe = RECIPES[name]
+    given = dict(params or {})
+    for key in given:
+        if key not in recipe.defaults:
+            raise InvalidInput(
+                f"policy {name} has no parameter {key!r}",
+                field=f"policy.params.{key}",
+                remedy=_nearest(key, recipe.defaults),
+            )
+    full = {**recipe.defaults, **given}
+    return PolicyBundle(
+        name=name,
+        forecaster=SeasonalBaseline(
+            half_life_days=float(full["half_life_days"]), shrink_days=float(full["shrink_days"])
+        ),
+        replenisher=recipe.replenisher(full),
+        allocator=FairShare(),
+        transfer=transfer,
+        router=router or SavingsRouter(),
+        reviews_per_week=int(full["reviews_per_week"]),
+    )
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """The parameters of a named bundle with their defaults."""
+    if name not in RECIPES:
+        raise InvalidInput(
+            f"no policy {name!r}", field="policy.name", remedy=_nearest(name, RECIPES)
+        )
+    return dict(RECIPES[name].defaults)
+
+
+def _nearest(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"

@@ -1,0 +1,58 @@
+"""Policies with given numbers: theory tables and simple stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.decision import Reason
+from policies.domain.errors import InvalidInput
+from policies.domain.network import IntArray
+from policies.domain.view import NetworkView
+
+
+@dataclass(frozen=True)
+class FixedBaseStock:
+    """Order up to `level` units of inventory position, at most `cap` at once.
+
+    Parameters
+    ----------
+    level : int ≥ 0
+    cap : int > 0 or None
+    """
+
+    level: int
+    cap: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.level < 0:
+            raise InvalidInput(f"level is {self.level}", field="level")
+        if self.cap is not None and self.cap <= 0:
+            raise InvalidInput(f"cap is {self.cap}", field="cap")
+
+    def order_quantity(self, view: NetworkView) -> tuple[IntArray, npt.NDArray[np.int8]]:
+        """(wanted, reason), each (L, K)."""
+        gap = np.maximum(self.level - view.inventory_position, 0)
+        reason = np.full(gap.shape, Reason.BELOW_BASE_STOCK, dtype=np.int8)
+        if self.cap is not None:
+            reason[gap > self.cap] = Reason.BASE_STOCK_CAPPED
+            gap = np.minimum(gap, self.cap)
+        return np.where(view.may_order, gap, 0).astype(np.int32), reason
+
+
+@dataclass(frozen=True)
+class ConstantOrder:
+    """The same `quantity` at every review, whatever the stock."""
+
+    quantity: int
+
+    def __post_init__(self) -> None:
+        if self.quantity < 0:
+            raise InvalidInput(f"quantity is {self.quantity}", field="quantity")
+
+    def order_quantity(self, view: NetworkView) -> tuple[IntArray, npt.NDArray[np.int8]]:
+        """(wanted, reason), each (L, K)."""
+        wanted = np.where(view.may_order, self.quantity, 0).astype(np.int32)
+        return wanted, np.full(wanted.shape, Reason.CONSTANT_ORDER, dtype=np.int8)

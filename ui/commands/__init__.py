@@ -1,0 +1,1 @@
+"""The command line's subjects, one module each; ``ui.cli`` is their menu."""

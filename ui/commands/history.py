@@ -1,0 +1,73 @@
+"""``import`` and ``generate``: where a history comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.commands.answer import Json, Out, Seed, answer, guarded
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("import")(guarded(import_))
+    app.command()(guarded(generate))
+
+
+def import_(
+    mapping: Annotated[str, typer.Argument(help="A mapping file or a ready one's name.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of the history.")] = None,
+    out: Out = Path("var/history"),
+    as_json: Json = False,
+) -> None:
+    """Read a retailer's history through the import contract.
+
+    Ready mappings: complete-journey (needs no file), freshretail-hourly, m5-wide, poslog,
+    invoices. Example: storetwin import poslog receipts.csv --out var/history --json
+    """
+    from scenarios.history.importer import import_history
+
+    report = import_history(mapping, files or [], out)
+    answer(
+        {
+            "read": report.read,
+            "kept": report.kept,
+            "rejected": report.rejected,
+            "stores": report.stores,
+            "skus": report.skus,
+            "first": report.first,
+            "last": report.last,
+            "examples": report.examples,
+        },
+        as_json=as_json,
+    )
+
+
+def generate(
+    stores: Annotated[int, typer.Option(help="Number of stores.")] = 3,
+    skus: Annotated[int, typer.Option(help="Number of SKUs.")] = 20,
+    days: Annotated[int, typer.Option(help="Number of days.")] = 28,
+    lines_per_store_day: Annotated[int, typer.Option(help="Mean receipt lines.")] = 60,
+    seed: Seed = 1,
+    preset: Annotated[str | None, typer.Option(help="cn-supermarket, or none.")] = None,
+    out: Out = Path("var/generated"),
+    as_json: Json = False,
+) -> None:
+    """Make a seeded chain with its network, history and costs.
+
+    Example: storetwin generate --stores 10 --skus 500 --days 90 --seed 7 --out var/chain
+    """
+    from scenarios.history.generate import generate as make
+
+    report = make(
+        stores=stores,
+        skus=skus,
+        days=days,
+        lines_per_store_day=lines_per_store_day,
+        seed=seed,
+        out=out,
+        preset=preset,
+    )
+    answer({"lines": report.lines, "bytes": report.bytes, "out": str(out)}, as_json=as_json)

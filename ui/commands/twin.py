@@ -1,0 +1,138 @@
+"""``scenario``, ``run``, ``compare``, ``verify`` and ``bench``: asking the twin."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.commands.answer import Json, Out, answer, check_failed, guarded
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    group = typer.Typer(help="Show, check or compare scenario files.", no_args_is_help=True)
+    group.command("show")(guarded(show))
+    group.command("check")(guarded(check))
+    group.command("diff")(guarded(diff))
+    app.add_typer(group, name="scenario")
+    app.command()(guarded(run))
+    app.command()(guarded(compare))
+    app.command()(guarded(verify))
+    bench = typer.Typer(help="Benchmarks.", no_args_is_help=True)
+    bench.command("replay")(guarded(bench_replay))
+    app.add_typer(bench, name="bench")
+
+
+def show(scenario: str, as_json: Json = False) -> None:
+    """Print a scenario as it resolves, with its hash.
+
+    Example: storetwin scenario show base
+    """
+    from scenarios.commands import scenario_show
+
+    answer(scenario_show(scenario), as_json=as_json)
+
+
+def check(scenario: str, as_json: Json = False) -> None:
+    """Say whether a scenario file can be simulated.
+
+    Example: storetwin scenario check my-scenario.toml
+    """
+    from scenarios.commands import scenario_check
+
+    answer(scenario_check(scenario), as_json=as_json)
+
+
+def diff(first: str, second: str, as_json: Json = False) -> None:
+    """List what differs between two scenarios.
+
+    Example: storetwin scenario diff base daily-review
+    """
+    from scenarios.commands import scenario_diff
+
+    answer(scenario_diff(first, second), as_json=as_json)
+
+
+def run(
+    scenario: str,
+    out: Out = Path("var/runs/latest"),
+    replications: Annotated[int | None, typer.Option(help="Seeds of the run.")] = None,
+    workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Master seed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate a scenario.
+
+    Example: storetwin run tiny --replications 5 --workers 2 --out var/runs/tiny
+    """
+    from scenarios.commands import run_command
+
+    result = run_command(scenario, out=out, replications=replications, workers=workers, seed=seed)
+    answer(result, as_json=as_json)
+
+
+def compare(runs: list[Path], as_json: Json = False) -> None:
+    """Paired differences of two or more runs, with intervals and a verdict in words.
+
+    Example: storetwin compare var/runs/a var/runs/b
+    """
+    from scenarios.commands import compare_command
+
+    answer(compare_command(runs), as_json=as_json)
+
+
+def verify(
+    table: Annotated[Path, typer.Argument(help="A reference table (CSV).")],
+    kind: Annotated[str | None, typer.Option(help="lost_sales, ss, perishable or serial.")] = None,
+    seed: Annotated[int, typer.Option(help="Master seed.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run each row of a reference table through the full twin.
+
+    Exit status 1 if a simulated row lies outside its interval.
+    Example: storetwin verify lost_sales.csv --json
+    """
+    from scenarios.verify import verify_table
+
+    tell = None
+    if not as_json and sys.stderr.isatty():
+
+        def tell(done: int, whole: int) -> None:
+            typer.echo(f"\r{done} of {whole} rows", err=True, nl=False)
+
+    result = verify_table(table, kind=kind, seed=seed, progress=tell)
+    answer(result, as_json=as_json)
+    if any(row.get("inside") is False for row in result["rows"]):
+        raise check_failed()
+
+
+def bench_replay(
+    stores: Annotated[int, typer.Option(help="Generated stores.")] = 800,
+    skus: Annotated[int, typer.Option(help="SKUs.")] = 5_000,
+    days: Annotated[int, typer.Option(help="Days.")] = 28,
+    lines_per_store_day: Annotated[int, typer.Option(help="Receipt lines.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="Master seed.")] = 1,
+    data: Annotated[Path | None, typer.Option(help="A chain made before by generate.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Receipt lines per second of the whole twin, trucks, reviews and receiving on.
+
+    Example: storetwin bench replay --stores 50 --json
+    """
+    from scenarios.history.generate import generate_chain, load_generated
+    from twin.bench import bench_replay as measure
+
+    if data is None:
+        network, receipts = generate_chain(
+            stores=stores,
+            skus=skus,
+            days=days,
+            lines_per_store_day=lines_per_store_day,
+            seed=seed,
+        )
+    else:
+        network, receipts = load_generated(data)
+    answer(measure(network, receipts), as_json=as_json)
