@@ -1,0 +1,270 @@
+"""Results as an xarray Dataset, as a file with the same bytes every time, and a manifest.
+
+The dataset holds integers only and nothing of the machine: no wall time, no host, no
+date. So two files are equal if and only if the results are, whatever the number of
+workers that made them. What took how long stands in the manifest, outside its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+import policies
+import twin
+from policies.domain.errors import InvalidInput
+from policies.domain.facts import LOCATION_FACTS, SKU_FACTS, DayFacts
+from twin.result import RunResult
+
+CELL_DIMS = ("scenario", "replication", "day", "location", "category")
+_SKU_TOTALS = ("sold_per_sku", "lost_per_sku", "demanded_per_sku")
+_VERSIONED = ("h5netcdf", "h5py", "numba", "numpy", "ortools", "pandas", "scipy", "simpy", "xarray")
+_CHUNK_DAYS = 64
+
+
+def dataset(results: Sequence[RunResult], sku_ids: Sequence[str] | None = None) -> xr.Dataset:
+    """Facts of all runs, dims (scenario, replication, day, location[, category]), int64.
+
+    The `scenario` coordinate reads ``<scenario>/<policy>``: the same world under two
+    policies is two entries. Order follows the labels, never the order of arrival, so
+    that workers may finish as they like.
+
+    Parameters
+    ----------
+    results : one for each (scenario, policy, replication), no gap and no double
+    sku_ids : names for the per-SKU totals; numbers by default
+    """
+    if not results:
+        raise InvalidInput("no result to write", field="results", remedy="run a replication first")
+    table = _by_cell(results)
+    labels = sorted({label for label, _ in table})
+    replications = sorted({replication for _, replication in table})
+    first = table[labels[0], replications[0]]
+    rows = [[_cell(table, label, r, first) for r in replications] for label in labels]
+    variables: dict[str, tuple[tuple[str, ...], npt.NDArray[np.int64]]] = {}
+    for i, name in enumerate(SKU_FACTS):
+        cells = [[run.facts.sku_facts[..., i] for run in row] for row in rows]
+        variables[name] = (CELL_DIMS, np.array(cells, dtype=np.int64))
+    for i, name in enumerate(LOCATION_FACTS):
+        cells = [[run.facts.location_facts[..., i] for run in row] for row in rows]
+        variables[name] = (CELL_DIMS[:-1], np.array(cells, dtype=np.int64))
+    for name in _SKU_TOTALS:
+        totals = [[getattr(run, name) for run in row] for row in rows]
+        variables[name] = ((*CELL_DIMS[:2], "sku"), np.array(totals, dtype=np.int64))
+    seeds = [[run.seed for run in row] for row in rows]
+    variables["seed"] = (CELL_DIMS[:2], np.array(seeds, dtype=np.int64))
+    skus = len(first.sold_per_sku)
+    facts = first.facts
+    coords = {
+        "scenario": labels,
+        "replication": np.array(replications, dtype=np.int64),
+        "day": facts.first_day + np.arange(facts.days, dtype=np.int64),
+        "location": list(facts.locations),
+        "category": list(facts.categories),
+        "sku": list(sku_ids) if sku_ids is not None else [str(i) for i in range(skus)],
+    }
+    attributes = {
+        "first_kpi_day": first.first_kpi_day,
+        "has_latent": int(facts.has_latent),
+        "as_known_at_s": int(facts.as_known_at_s),
+        "day_is": "days since the network's start date",
+    }
+    return xr.Dataset(variables, coords, attributes)
+
+
+def _label(run: RunResult) -> str:
+    return f"{run.scenario}/{run.policy}"
+
+
+def _by_cell(results: Sequence[RunResult]) -> dict[tuple[str, int], RunResult]:
+    table: dict[tuple[str, int], RunResult] = {}
+    for run in results:
+        key = (_label(run), run.replication)
+        if key in table:
+            raise InvalidInput(
+                f"replication {run.replication} of {_label(run)} is there twice",
+                field="results",
+                remedy="give every replication its own number",
+            )
+        table[key] = run
+    return table
+
+
+def _cell(
+    table: Mapping[tuple[str, int], RunResult], label: str, replication: int, like: RunResult
+) -> RunResult:
+    """The run of one cell, which must be there and have the shape of the others."""
+    run = table.get((label, replication))
+    if run is None:
+        raise InvalidInput(
+            f"replication {replication} of {label} is missing",
+            field="results",
+            remedy="run every scenario with the same replications",
+        )
+    for name in ("locations", "categories", "first_day", "days", "has_latent", "as_known_at_s"):
+        if getattr(run.facts, name) != getattr(like.facts, name):
+            raise InvalidInput(f"{label} differs from {_label(like)} in {name}", field=name)
+    if run.first_kpi_day != like.first_kpi_day:
+        raise InvalidInput(f"{label} differs from {_label(like)} in its warm-up", field="warmup")
+    return run
+
+
+def write(data: xr.Dataset, path: Path) -> Path:
+    """Write a NetCDF-4 file; equal datasets give equal bytes, in any process.
+
+    Each variable is stored in the narrowest integer that holds it and compressed; the
+    file appears whole or not at all.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoding = {str(name): _encoding(data[name]) for name in data.data_vars}
+    unfinished = path.with_name(path.name + ".part")
+    data.to_netcdf(unfinished, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+    unfinished.replace(path)
+    return path
+
+
+def _encoding(variable: xr.DataArray) -> dict[str, object]:
+    low, high = (int(variable.min()), int(variable.max())) if variable.size else (0, 0)
+    narrow = next(
+        kind
+        for kind in (np.int8, np.int16, np.int32, np.int64)
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max
+    )
+    chunks = [
+        1 if dim in CELL_DIMS[:2] else min(size, _CHUNK_DAYS) if dim == "day" else size
+        for dim, size in variable.sizes.items()
+    ]
+    return {
+        "dtype": np.dtype(narrow),
+        "zlib": True,
+        "complevel": 1,
+        "shuffle": True,
+        "chunksizes": tuple(max(1, size) for size in chunks),
+        "_FillValue": None,
+    }
+
+
+def read(path: Path) -> tuple[xr.Dataset, list[DayFacts]]:
+    """The dataset of a file and its day facts, scenario by scenario, by replication."""
+    if not path.exists():
+        raise InvalidInput(f"no result file at {path}", field="path", remedy="run the scenario")
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        data = opened.load()
+    data = data.map(lambda variable: variable.astype(np.int64), keep_attrs=True)
+    for variable in data.variables.values():
+        variable.encoding = {}
+    return data, [
+        day_facts(data, i, j)
+        for i in range(data.sizes["scenario"])
+        for j in range(data.sizes["replication"])
+    ]
+
+
+def day_facts(data: xr.Dataset, scenario: int, replication: int) -> DayFacts:
+    """The day facts of one scenario and replication, by position."""
+    at = {"scenario": scenario, "replication": replication}
+    sku = np.stack([data[name].isel(at).to_numpy() for name in SKU_FACTS], axis=-1)
+    place = np.stack([data[name].isel(at).to_numpy() for name in LOCATION_FACTS], axis=-1)
+    return DayFacts(
+        int(data["day"][0]),
+        tuple(str(name) for name in data["location"].to_numpy()),
+        tuple(str(name) for name in data["category"].to_numpy()),
+        sku,
+        place,
+        bool(data.attrs["has_latent"]),
+        int(data.attrs["as_known_at_s"]),
+    )
+
+
+def result_sha256(data: xr.Dataset) -> str:
+    """SHA-256 of names, dims, coordinates and integers, whatever the file format."""
+    sha = hashlib.sha256()
+    for name in sorted(map(str, data.variables)):
+        variable = data[name]
+        sha.update(f"{name}|{variable.dims}|{variable.shape}|".encode())
+        if np.issubdtype(variable.dtype, np.integer):
+            sha.update(np.ascontiguousarray(variable.to_numpy(), dtype="<i8").data)
+        else:
+            sha.update(json.dumps([str(item) for item in variable.to_numpy()]).encode())
+    attributes = {str(key): int(v) for key, v in data.attrs.items() if not isinstance(v, str)}
+    sha.update(json.dumps(attributes, sort_keys=True).encode())
+    return sha.hexdigest()
+
+
+def code_sha256(packages: Iterable[Path] | None = None) -> str:
+    """SHA-256 over the sources that decide a result: ``policies`` and ``twin``."""
+    roots = packages or (_home(policies.__file__), _home(twin.__file__))
+    sha = hashlib.sha256()
+    for root in roots:
+        for source in sorted(
+            root.rglob("*.py"), key=lambda item: item.relative_to(root).as_posix()
+        ):
+            sha.update(f"{root.name}/{source.relative_to(root).as_posix()}\n".encode())
+            sha.update(hashlib.sha256(source.read_bytes()).digest())
+    return sha.hexdigest()
+
+
+def _home(file: str | None) -> Path:
+    return Path(str(file)).resolve().parent
+
+
+def manifest(
+    data: xr.Dataset,
+    *,
+    scenario_sha256: Mapping[str, str],
+    bundle_sha256: Mapping[str, str],
+    data_sha256: str,
+    panel_expansion: Mapping[str, object] | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> dict[str, object]:
+    """Everything needed to make the result again, as JSON values.
+
+    ``content_sha256`` covers every key but itself and ``seconds``: wall times differ
+    from run to run and say nothing about the result.
+
+    Parameters
+    ----------
+    scenario_sha256 : resolved scenario's hash by scenario name
+    bundle_sha256 : ``params_sha256`` by policy name
+    data_sha256 : hash of the imported history or generator settings
+    panel_expansion : ``ExpansionRecord.as_json()``, None where demand is not expanded
+    """
+    content: dict[str, object] = {
+        "format": 1,
+        "scenarios": [str(label) for label in data["scenario"].to_numpy()],
+        "replications": data["replication"].to_numpy().tolist(),
+        "seeds": np.unique(data["seed"].to_numpy()).tolist(),
+        "scenario_sha256": dict(sorted(scenario_sha256.items())),
+        "bundle_sha256": dict(sorted(bundle_sha256.items())),
+        "data_sha256": data_sha256,
+        "code_sha256": code_sha256(),
+        "result_sha256": result_sha256(data),
+        "panel_expansion": None if panel_expansion is None else dict(panel_expansion),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in _VERSIONED},
+        },
+    }
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return {
+        **content,
+        "content_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "seconds": dict(seconds or {}),
+    }
+
+
+def write_manifest(content: Mapping[str, object], path: Path) -> Path:
+    """Write a manifest as readable JSON with sorted keys."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    return path
