@@ -96,6 +96,22 @@ def review_due(network: Network, day: int, reviews_per_week: int) -> npt.NDArray
     return out
 
 
+def protection_days(network: Network, day: int, reviews_per_week: int) -> npt.NDArray[np.int32]:
+    """(L,) int32: days from the evening of `day` until the next review's order arrives.
+
+    A store's order leaves in the night and arrives the next day, so its interval is the
+    days to its next review + 1. A warehouse (and a store that suppliers serve) is
+    reviewed daily: 1 + the 90 % quantile of its suppliers' lead times, all pooled.
+    """
+    ahead = np.zeros(network.shape[0], dtype=np.int32)
+    for step in range(7, 0, -1):
+        ahead[review_due(network, day + step, reviews_per_week)] = step
+    table = np.maximum(network.suppliers.lead_time_days, 1)
+    lead = int(np.ceil(np.quantile(table, 0.9))) if table.size else 1
+    out: npt.NDArray[np.int32] = ahead + np.where(network.locations.source >= 0, 1, lead)
+    return out.astype(np.int32)
+
+
 def _order_lines(
     view: NetworkView,
     wanted: npt.NDArray[np.int32],

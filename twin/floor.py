@@ -1,0 +1,210 @@
+"""The floor: every effect on stock, by the compiled kernels; lazy receipts."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from policies.domain.decision import LineKind
+from policies.domain.network import IntArray
+from twin import draws, kernel, touches
+from twin.journal import Journal
+from twin.loads import Load
+from twin.state import State
+
+
+class Floor:
+    """Turns what happens in the network into stock, facts and, if asked for, rows.
+
+    Stores are lazy: before anything else touches one, its receipts up to that very
+    second are served or lost, a line of the same second before the touch.
+
+    Parameters
+    ----------
+    state : State
+    journal : Journal, keeps movement rows and documents (or nothing)
+    first_kpi_day : int
+    seed, replication : int, for errors at receipt and count samples
+    """
+
+    def __init__(
+        self, state: State, journal: Journal, first_kpi_day: int, seed: int, replication: int
+    ) -> None:
+        self.state = state
+        self.journal = journal
+        self.first_kpi_day = first_kpi_day
+        network = state.network
+        self._store_number = {int(place): s for s, place in enumerate(network.stores)}
+        scenario = state.scenario
+        ids = network.locations.ids
+        self._error_rate = scenario.frictions.receipt_error_per_line
+        self._error_keys = (
+            draws.keys(seed, replication, "receipt", ids) if self._error_rate > 0 else None
+        )
+        self._count_keys = (
+            draws.keys(seed, replication, "count", ids)
+            if scenario.store.count_lines_per_day > 0
+            else None
+        )
+        self._listed_skus = {
+            int(place): np.flatnonzero(network.listed[place]).astype(np.int32)
+            for place in network.stores
+        }
+        self.kernel_seconds = 0.0
+        self._mass = network.skus.mass_g.astype(np.float64)
+
+    def advance(self, place: int, until: int) -> None:
+        """Serve or lose a store's receipt lines with t ≤ `until`; others have none."""
+        s = self._store_number.get(place)
+        if s is None:
+            return
+        state = self.state
+        began = time.perf_counter()
+        rows = self.journal.room(int(state.lines.offsets[s + 1] - state.cursor[s]))
+        written = kernel.advance(
+            state.lines,
+            state.cursor,
+            s,
+            until,
+            state.stock,
+            state.panel.sold_today,
+            state.tally,
+            state.master,
+            state.frailty,
+            state.totals,
+            self._mode(until),
+            rows,
+        )
+        self.kernel_seconds += time.perf_counter() - began
+        self.journal.sales(place, rows, written)
+
+    def advance_all(self, until: int) -> None:
+        """The same for every store."""
+        if self.journal.on:
+            for place in self._store_number:
+                self.advance(place, until)
+            return
+        state = self.state
+        began = time.perf_counter()
+        kernel.advance_all(
+            state.lines,
+            state.cursor,
+            until,
+            state.stock,
+            state.panel.sold_today,
+            state.tally,
+            state.master,
+            state.frailty,
+            state.totals,
+            self._mode(until),
+            self.journal.room(0),
+        )
+        self.kernel_seconds += time.perf_counter() - began
+
+    def _mode(self, now: int) -> kernel.Mode:
+        return kernel.Mode(now // 86_400 >= self.first_kpi_day, self.journal.on)
+
+    def approve(self, load: Load, now: int) -> None:
+        """A load is ordered: it counts as on order, and is reserved where it comes from."""
+        state = self.state
+        touches.order(load.origin, load.destination, load.sku, load.ordered, state.stock)
+        if load.kind == LineKind.PURCHASE:
+            touches.note_purchases(load.destination, load.sku, state.events, state.master)
+        self.journal.approved(load, now)
+
+    def ship(self, load: Load, now: int) -> None:
+        """A load leaves its origin, cut to what is there."""
+        state = self.state
+        self.advance(load.origin, now)
+        touches.ship(
+            load.origin,
+            load.destination,
+            load.sku,
+            load.ordered,
+            load.shipped,
+            now,
+            state.stock,
+            state.events,
+            state.master,
+        )
+        load.shipped_s = now
+        load.kg = float(self._mass[load.sku] @ load.shipped) / 1e3
+        self.journal.shipped(load, now)
+
+    def cut(self, load: Load, now: int) -> None:
+        """A load that nothing takes: ordered, not filled."""
+        state = self.state
+        touches.cut(
+            load.origin,
+            load.destination,
+            load.sku,
+            load.ordered,
+            state.stock,
+            state.events,
+            state.master,
+        )
+        load.shipped_s = now
+        self.journal.shipped(load, now)
+
+    def receive(self, load: Load, now: int) -> None:
+        """A load is for sale: exactly the lines after `now` can still be saved."""
+        state, place = self.state, load.destination
+        self.advance(place, now)
+        error = self._errors(place, load.sku, now)
+        late = np.zeros(len(load.sku), dtype=np.int32)
+        touches.receive(
+            load.origin,
+            place,
+            load.sku,
+            load.ordered,
+            load.shipped,
+            error,
+            late,
+            load.need_s,
+            now,
+            state.stock,
+            state.panel.sold_today,
+            state.events,
+            state.master,
+        )
+        load.received_s = now
+        self.journal.received(load, error, late, now)
+
+    def count(self, place: int, now: int) -> None:
+        """Count a random sample of a store's SKUs and set the book to what is there."""
+        if self._count_keys is None:
+            return
+        state = self.state
+        self.advance(place, now)
+        sku = count_sample(
+            self._listed_skus[place],
+            state.scenario.store.count_lines_per_day,
+            int(self._count_keys[place]),
+            now // 86_400,
+        )
+        difference = np.zeros(len(sku), dtype=np.int32)
+        expected = state.stock.book[place, sku].copy()
+        touches.count(place, sku, difference, now, state.stock, state.events, state.master)
+        self.journal.counted(place, sku, expected, difference, now)
+
+    def _errors(self, place: int, sku: IntArray, now: int) -> IntArray:
+        """(n,) int32: what the person who receives gets wrong, as in `touches.receive`."""
+        if self._error_keys is None:
+            return np.zeros(len(sku), dtype=np.int32)
+        counter = (now // 86_400) * np.int64(self.state.network.shape[1]) + sku.astype(np.int64)
+        u = draws.uniforms(self._error_keys[place], counter)
+        rate = self._error_rate
+        return np.where(u < rate / 2, -1, np.where(u < rate, 1, 0)).astype(np.int32)
+
+
+def count_sample(listed: IntArray, size: int, key: int, day: int) -> IntArray:
+    """(n,) int32, `size` of the listed SKUs without replacement, sorted.
+
+    Selection by the smallest of one draw per SKU number: the sample of a day does not
+    depend on other days or stores.
+    """
+    u = draws.uniforms(np.array(key, dtype=np.uint64), (day << 24) + listed.astype(np.int64))
+    size = min(size, len(listed))
+    chosen = np.argsort(u, kind="stable")[:size]
+    return np.sort(listed[chosen])

@@ -1,0 +1,118 @@
+"""From proposal lines to loads: what staff do to them, and how they are grouped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.decision import LineKind, ProposalLines
+from policies.domain.network import IntArray, Network
+from twin import draws
+from twin.scenario import Frictions
+
+
+@dataclass
+class Load:
+    """The lines that travel together from one origin to one destination.
+
+    Attributes
+    ----------
+    number : int, document number inside the run
+    kind : LineKind
+    origin, destination : int, axis indices; origin −1 = supplier
+    need_s : int, when the need was detected; −1 = not known
+    sku, ordered, shipped : (n,) int32; `shipped` is filled when the load leaves
+    cases : int, ordered cases, for picking
+    kg : float, shipped mass
+    """
+
+    number: int
+    kind: LineKind
+    origin: int
+    destination: int
+    need_s: int
+    sku: IntArray
+    ordered: IntArray
+    shipped: IntArray
+    cases: int
+    kg: float = 0.0
+    shipped_s: int = -1
+    received_s: int = -1
+    due_s: int = field(default=-1)
+
+    @property
+    def total_shipped(self) -> int:
+        """Units on the way."""
+        return int(self.shipped.sum())
+
+
+def cases_of(network: Network, sku: IntArray, quantity: IntArray) -> int:
+    """Cases of some lines, each line's last case begun."""
+    return int((-(-quantity // network.skus.pack_size[sku])).sum())
+
+
+def comply(
+    lines: ProposalLines, network: Network, frictions: Frictions, keys: draws.Keys, day: int
+) -> tuple[ProposalLines, ProposalLines]:
+    """What staff let through tonight, and what they put off until tomorrow evening.
+
+    Each line meets one draw of its destination, day and SKU. An edited line is one
+    pack more or one pack less, with equal chance.
+    """
+    refuse, edit, delay = frictions.refuse_share, frictions.edit_share, frictions.delay_share
+    if refuse + edit + delay <= 0 or not len(lines):
+        return lines, ProposalLines.empty()
+    u = draws.uniforms(
+        keys[lines.destination], day * np.int64(network.shape[1]) + lines.sku.astype(np.int64)
+    )
+    is_edited = (u >= refuse) & (u < refuse + edit)
+    pack = network.skus.pack_size[lines.sku]
+    step = np.where(u < refuse + edit / 2, -pack, pack)
+    quantity = np.where(is_edited, lines.quantity + step, lines.quantity).astype(np.int32)
+    changed = ProposalLines(
+        lines.kind, lines.origin, lines.destination, lines.sku, quantity, lines.due_s, lines.reason
+    )
+    kept = (u >= refuse) & (quantity > 0)
+    waits = (u >= refuse + edit) & (u < refuse + edit + delay)
+    return changed.take(kept & ~waits), changed.take(kept & waits)
+
+
+def group(
+    lines: ProposalLines, network: Network, need_s: int, first_number: int, *, direct: bool
+) -> list[Load]:
+    """Loads of the lines: one for each lane, and for each category of a purchase."""
+    if not len(lines):
+        return []
+    category = network.skus.category[lines.sku].astype(np.int64)
+    bought = (lines.kind == LineKind.PURCHASE) & (not direct)
+    size = network.shape[0]
+    lane = lines.kind.astype(np.int64)
+    if direct:
+        lane = np.full(len(lines), int(LineKind.PURCHASE), dtype=np.int64)
+    lane = (lane * (size + 1) + lines.origin + 1) * size + lines.destination
+    key = lane * (len(network.skus.categories) + 1) + np.where(bought, category + 1, 0)
+    order: npt.NDArray[np.int64] | slice = slice(None)
+    if (np.diff(key) < 0).any():
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+    first = np.flatnonzero(np.concatenate([[True], np.diff(key) != 0]))
+    last = np.concatenate([first[1:], [len(key)]])
+    sku, quantity = lines.sku[order], lines.quantity[order]
+    kind, origin, destination = lines.kind[order], lines.origin[order], lines.destination[order]
+    cases = np.add.reduceat(-(-quantity // network.skus.pack_size[sku]), first)
+    return [
+        Load(
+            number=first_number + i,
+            kind=LineKind.PURCHASE if direct else LineKind(int(kind[lo])),
+            origin=-1 if direct else int(origin[lo]),
+            destination=int(destination[lo]),
+            need_s=need_s,
+            sku=sku[lo:hi],
+            ordered=quantity[lo:hi],
+            shipped=np.zeros(hi - lo, dtype=np.int32),
+            cases=int(cases[i]),
+        )
+        for i, (lo, hi) in enumerate(zip(first.tolist(), last.tolist(), strict=True))
+    ]

@@ -1,0 +1,333 @@
+"""What queues and moves: picking, docks, trucks, vans, supplier deliveries.
+
+Processes know time and order; what happens to stock is the business of a
+:class:`Floor`, so the same processes drive the compiled floor and the reference model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import simpy
+
+from policies.domain.decision import SUPPLIER, LineKind, Route
+from policies.domain.errors import ScenarioInvalid
+from policies.domain.network import DAY_SECONDS
+from twin import draws
+from twin.loads import Load
+from twin.scenario import Scenario
+
+Process = Generator[simpy.Event, Any, None]
+
+
+class Floor(Protocol):
+    """Who turns arrivals and departures into stock."""
+
+    def ship(self, load: Load, now: int) -> None:
+        """`load` leaves its origin; fills ``load.shipped`` and ``load.kg``."""
+        ...
+
+    def cut(self, load: Load, now: int) -> None:
+        """Nothing takes `load`."""
+        ...
+
+    def receive(self, load: Load, now: int) -> None:
+        """`load` is for sale at its destination."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who is told of tours."""
+
+    def stops(
+        self,
+        places: list[int],
+        at_s: list[int],
+        is_on_time: list[bool],
+        kg: list[float],
+        metres: int,
+        seconds: int,
+    ) -> None:
+        """A tour has left; when each stop will be unloaded is known."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One planned stop of a tour under way.
+
+    Attributes
+    ----------
+    load : Load
+    arrives_s, begins_s, unloaded_s : int, at the door, at work, empty
+    is_on_time : bool, whether work begins inside the receiving window
+    """
+
+    load: Load
+    arrives_s: int
+    begins_s: int
+    unloaded_s: int
+    is_on_time: bool
+
+
+class Logistics:
+    """Warehouses, trucks and suppliers of one run.
+
+    Parameters
+    ----------
+    env : simpy.Environment, its time is integer seconds
+    scenario : Scenario
+    floor : Floor
+    watcher : Watcher
+    seed, replication : int, for supplier lead times
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        scenario: Scenario,
+        floor: Floor,
+        watcher: Watcher,
+        seed: int,
+        replication: int,
+    ) -> None:
+        self.env = env
+        self.scenario = scenario
+        self.network = scenario.network
+        self.floor = floor
+        self.watcher = watcher
+        self.tours = 0
+        self.rules = scenario.warehouse
+        fleet = self.network.fleet
+        self._speed = fleet.speed_km_per_hour * scenario.frictions.truck_speed_factor / 3.6
+        if self._speed <= 0:
+            raise ScenarioInvalid("trucks do not move", field="frictions.truck_speed_factor")
+        self.trucks: dict[int, simpy.Resource] = {}
+        self.docks: dict[int, simpy.Resource] = {}
+        self.pickers: dict[int, simpy.Resource] = {}
+        for w, place in enumerate(self.network.warehouses.tolist()):
+            if w >= len(fleet.trucks) or fleet.trucks[w] < 1:
+                raise ScenarioInvalid(
+                    f"warehouse {self.network.locations.ids[place]} has no truck",
+                    field="network.fleet.trucks",
+                    remedy="give each warehouse at least one truck",
+                )
+            self.trucks[place] = simpy.Resource(env, int(fleet.trucks[w]))
+            self.docks[place] = simpy.Resource(env, self.rules.docks)
+            self.pickers[place] = simpy.Resource(env, self.rules.pickers)
+        self._lead_keys = draws.keys(seed, replication, "lead time", self.network.suppliers.ids)
+
+    # -- warehouse to stores ------------------------------------------------------------
+
+    def dispatch(self, loads: list[Load], routes: Iterable[Route], unserved: set[int]) -> None:
+        """Start tonight's tours: the decision's routes, direct tours for what they miss.
+
+        A stop that the router left out, with a reason, is cut: it orders again at its
+        next review.
+        """
+        # What was put off yesterday rides with tonight's load of the same lane.
+        waiting: dict[tuple[int, int], list[Load]] = {}
+        for load in loads:
+            waiting.setdefault((load.origin, load.destination), []).append(load)
+        for route in routes:
+            lanes = [(route.warehouse, stop) for stop in route.stops]
+            riding = [load for lane in lanes for load in waiting.pop(lane, [])]
+            if riding:
+                self._start(route.warehouse, riding, route.departs_s)
+        for (warehouse, place), left in waiting.items():
+            if place not in unserved:
+                self._start(warehouse, left, self._next_departure())
+                continue
+            for load in left:
+                self.floor.cut(load, int(self.env.now))
+
+    def _next_departure(self) -> int:
+        day = int(self.env.now) // DAY_SECONDS + 1
+        return day * DAY_SECONDS + self.network.fleet.departs_s
+
+    def _start(self, warehouse: int, loads: list[Load], departs_s: int) -> None:
+        self.env.process(self._tour(warehouse, loads, departs_s))
+
+    def _pick(self, load: Load) -> Process:
+        """One person picks one load."""
+        seconds = math.ceil(load.cases * 3_600 / self.rules.cases_per_picker_hour)
+        with self.pickers[load.origin].request() as person:
+            yield person
+            yield self.env.timeout(seconds)
+
+    def _tour(self, warehouse: int, loads: list[Load], departs_s: int) -> Process:
+        """Pick, wait for the hour, a truck and a door; load, drive, unload, come back."""
+        env = self.env
+        picks = [env.process(self._pick(load)) for load in loads]
+        yield env.all_of(picks)
+        loading = round(self.rules.load_minutes * 60)
+        if env.now < departs_s - loading:
+            yield env.timeout(departs_s - loading - int(env.now))
+        with self.trucks[warehouse].request() as truck:
+            yield truck
+            with self.docks[warehouse].request() as door:
+                yield door
+                yield env.timeout(loading)
+            now = int(env.now)
+            for load in loads:
+                self.floor.ship(load, now)
+            riding = [load for load in loads if load.total_shipped]
+            if riding:
+                self.tours += 1
+                yield from self._drive(warehouse, riding, now)
+
+    def _drive(self, origin: int, loads: list[Load], departs_s: int) -> Process:
+        """Visit the stops in order and come back to `origin`."""
+        stops, metres, returns_s = self.itinerary(origin, loads, departs_s)
+        self.watcher.stops(
+            [stop.load.destination for stop in stops],
+            [stop.unloaded_s for stop in stops],
+            [stop.is_on_time for stop in stops],
+            [stop.load.kg for stop in stops],
+            metres,
+            returns_s - departs_s,
+        )
+        env = self.env
+        for stop in stops:
+            yield env.timeout(stop.unloaded_s - int(env.now))
+            self._hand_over(stop.load)
+        yield env.timeout(returns_s - int(env.now))
+
+    def itinerary(
+        self, origin: int, loads: list[Load], departs_s: int
+    ) -> tuple[list[Stop], int, int]:
+        """Stops with their times, road metres of the closed tour, and the return.
+
+        A truck that comes before the receiving window waits for it; one that comes after
+        it is unloaded all the same and counts as late.
+        """
+        network, fleet = self.network, self.network.fleet
+        here, clock, metres = origin, departs_s, 0
+        stops = []
+        for load in loads:
+            place = load.destination
+            leg = int(network.distance_m[here, place])
+            metres += leg
+            arrives = clock + self._drive_seconds(leg)
+            midnight = arrives // DAY_SECONDS * DAY_SECONDS
+            begins = max(arrives, midnight + int(network.locations.receives_from_s[place]))
+            on_time = begins <= midnight + int(network.locations.receives_until_s[place])
+            shipped = -(-load.shipped // network.skus.pack_size[load.sku])
+            fixed = fleet.stop_minutes * 60 if place != here else 0.0
+            work = fixed + fleet.unload_seconds_per_case * int(shipped.sum())
+            clock = begins + math.ceil(work)
+            stops.append(Stop(load, arrives, begins, clock, on_time))
+            here = place
+        leg = int(network.distance_m[here, origin])
+        return stops, metres + leg, clock + self._drive_seconds(leg)
+
+    def _drive_seconds(self, metres: int) -> int:
+        return math.ceil(metres / self._speed)
+
+    def _hand_over(self, load: Load) -> None:
+        """The store shelves the load; then it is for sale."""
+        seconds = self._shelving_seconds(load)
+        if seconds == 0:
+            self.floor.receive(load, int(self.env.now))
+        else:
+            self.env.process(self._shelve(load, seconds))
+
+    def _shelving_seconds(self, load: Load) -> int:
+        rate = self.scenario.store.receive_seconds_per_case
+        if rate <= 0:
+            return 0
+        cases = -(-load.shipped // self.network.skus.pack_size[load.sku])
+        return math.ceil(rate * int(cases.sum()))
+
+    def _shelve(self, load: Load, seconds: int) -> Process:
+        yield self.env.timeout(seconds)
+        self.floor.receive(load, int(self.env.now))
+
+    def expected_s(self, load: Load) -> int:
+        """When a load on or before the road should arrive, driving straight there."""
+        now = int(self.env.now)
+        if load.shipped_s >= 0:
+            leaves = load.shipped_s
+        else:
+            day = max(load.need_s, 0) // DAY_SECONDS + 1
+            leaves = max(day * DAY_SECONDS + self.network.fleet.departs_s, now)
+        arrives = leaves + self._drive_seconds(
+            int(self.network.distance_m[load.origin, load.destination])
+        )
+        return max(arrives, now + 1)
+
+    # -- store to store -----------------------------------------------------------------
+
+    def transfer(self, load: Load) -> None:
+        """A van run there and back, early next day."""
+        self.env.process(self._van(load, self._next_departure()))
+
+    def _van(self, load: Load, departs_s: int) -> Process:
+        yield self.env.timeout(departs_s - int(self.env.now))
+        now = int(self.env.now)
+        self.floor.ship(load, now)
+        if load.total_shipped:
+            self.tours += 1
+            yield from self._drive(load.origin, [load], now)
+
+    # -- suppliers ----------------------------------------------------------------------
+
+    def purchase(self, load: Load) -> None:
+        """A supplier sends what was ordered, after a drawn (or the scenario's) lead time."""
+        load.shipped[:] = load.ordered
+        load.due_s = self._due(load)
+        self.env.process(self._delivery(load))
+
+    def carry_over(self, load: Load) -> None:
+        """A load that was on its way when the run began."""
+        self.env.process(self._arrive_at(load))
+
+    def _due(self, load: Load) -> int:
+        day = int(self.env.now) // DAY_SECONDS
+        places = self.network.locations
+        if self.scenario.direct:
+            return direct_due_s(self.scenario, load.destination, day)
+        category = int(self.network.skus.category[load.sku[0]])
+        table = self.network.suppliers.lead_time_days[category]
+        counter = day * 1_000_003 + _lane_number(places.ids[load.destination])
+        u = draws.uniform(self._lead_keys[category], counter)
+        lead = int(table[int(u * len(table))]) if len(table) else 1
+        return (day + max(lead, 1)) * DAY_SECONDS + int(places.receives_from_s[load.destination])
+
+    def _delivery(self, load: Load) -> Process:
+        yield self.env.timeout(load.due_s - int(self.env.now))
+        if load.destination in self.docks:
+            with self.docks[load.destination].request() as door:
+                yield door
+                yield self.env.timeout(math.ceil(self.rules.receive_seconds_per_case * load.cases))
+            self.floor.receive(load, int(self.env.now))
+        else:
+            self._hand_over(load)
+
+    def _arrive_at(self, load: Load) -> Process:
+        yield self.env.timeout(max(load.due_s - int(self.env.now), 0))
+        if load.kind == LineKind.PURCHASE and load.origin == SUPPLIER and not self.scenario.direct:
+            yield from self._delivery(load)
+        else:
+            self.floor.receive(load, int(self.env.now))
+
+
+def direct_due_s(scenario: Scenario, place: int, day: int) -> int:
+    """When an order placed in the evening of `day` is for sale, in a direct scenario.
+
+    One second before opening on day + 1 + lead time: the plan belongs to the start of the
+    next period. A store that opens at midnight receives at midnight.
+    """
+    arrives = (day + 1 + scenario.direct_lead_time_days) * DAY_SECONDS
+    return arrives + max(int(scenario.network.locations.opens_s[place]) - 1, 0)
+
+
+def _lane_number(name: str) -> int:
+    """A stable small number of a location's name."""
+    value = 0
+    for byte in name.encode():
+        value = (value * 131 + byte) % 1_000_003
+    return value

@@ -1,0 +1,156 @@
+"""The evening's plan in the twin: book → view → decision → loads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.bundle import PolicyBundle, protection_days, review_due
+from policies.domain.decision import Decision, LineKind, ProposalLines
+from policies.domain.forecast import Forecast
+from policies.domain.network import DAY_SECONDS, IntArray
+from policies.domain.view import NetworkView
+from twin import draws
+from twin.kernel import Stock
+from twin.loads import Load, comply, group
+from twin.logistics import Logistics
+from twin.panel import GrowingPanel
+from twin.scenario import Scenario
+
+
+class Approver(Protocol):
+    """Who notes that a load became an order."""
+
+    def approve(self, load: Load, now: int) -> None:
+        """`load` is on order from now on."""
+        ...
+
+
+class Planner:
+    """Asks the bundle every evening and starts what it decides.
+
+    The forecast is issued again when it is `forecast_every_days` old, and sooner while
+    the panel is young: never older than the days it was made of. Nothing but the book
+    up to this second is read.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    bundle : PolicyBundle
+    seed, replication : int, for what staff do to lines
+    """
+
+    def __init__(
+        self, scenario: Scenario, bundle: PolicyBundle, seed: int, replication: int
+    ) -> None:
+        self.scenario = scenario
+        self.bundle = bundle
+        self.forecast: Forecast | None = None
+        self.seconds = {"forecast": 0.0, "view": 0.0, "decide": 0.0}
+        self._made_of_days = 0
+        self._put_off: tuple[ProposalLines, int] | None = None
+        self.made = 0
+        frictions = scenario.frictions
+        staff = frictions.refuse_share + frictions.edit_share + frictions.delay_share
+        self._staff_keys = (
+            draws.keys(seed, replication, "staff", scenario.network.locations.ids)
+            if staff > 0
+            else np.zeros(0, dtype=np.uint64)
+        )
+
+    def issue(self, panel: GrowingPanel, day: int) -> Forecast | None:
+        """A new forecast where one is due, else None."""
+        if self.forecast is not None:
+            age = day + 1 - self.forecast.issued_day
+            if age < min(self.bundle.forecast_every_days, self._made_of_days):
+                return None
+        began = time.perf_counter()
+        self.forecast = self.bundle.issue_forecast(panel.view(day), self.scenario.network)
+        self._made_of_days = panel.days
+        self.seconds["forecast"] += time.perf_counter() - began
+        return self.forecast
+
+    def decide(self, stock: Stock, now: int) -> Decision:
+        """The bundle's decision on tonight's book."""
+        began = time.perf_counter()
+        view = self.view(stock, now)
+        viewed = time.perf_counter()
+        decision = self.bundle.decide(view)
+        self.seconds["view"] += viewed - began
+        self.seconds["decide"] += time.perf_counter() - viewed
+        return decision
+
+    def view(self, stock: Stock, now: int) -> NetworkView:
+        """The book as it is now, without a copy: it is true until the plan has been made."""
+        network, day = self.scenario.network, now // DAY_SECONDS
+        reviews = self.bundle.reviews_per_week
+        return NetworkView(
+            as_of_s=now,
+            network=network,
+            on_hand=_read_only(stock.book),
+            in_transit=_read_only(stock.transit),
+            on_order=_read_only(stock.on_order),
+            backorders=_read_only(stock.waiting),
+            reserved=_read_only(stock.reserved),
+            review_due=review_due(network, day, reviews),
+            protection_days=self.protection(day),
+            forecast=self.forecast,
+        )
+
+    def protection(self, day: int) -> npt.NDArray[np.int32]:
+        """(L,) int32: as in :func:`policies.bundle.protection_days`.
+
+        In a direct scenario with lead time L: days to the next review + L.
+        """
+        network, reviews = self.scenario.network, self.bundle.reviews_per_week
+        if not self.scenario.direct:
+            return protection_days(network, day, reviews)
+        ahead = np.zeros(network.shape[0], dtype=np.int32)
+        for step in range(7, 0, -1):
+            ahead[review_due(network, day + step, reviews)] = step
+        return ahead + np.int32(self.scenario.direct_lead_time_days)
+
+    def loads(self, decision: Decision, now: int) -> list[Load]:
+        """Tonight's loads: what staff let through, and what they put off last night."""
+        network, day = self.scenario.network, now // DAY_SECONDS
+        through, later = comply(
+            decision.lines, network, self.scenario.frictions, self._staff_keys, day
+        )
+        direct = self.scenario.direct
+        loads = []
+        if self._put_off is not None:
+            lines, need_s = self._put_off
+            loads += group(lines, network, need_s, self.made, direct=direct)
+        loads += group(through, network, now, self.made + len(loads), direct=direct)
+        self.made += len(loads)
+        self._put_off = (later, now) if len(later) else None
+        return loads
+
+
+def start_loads(
+    loads: list[Load], decision: Decision, approver: Approver, logistics: Logistics, now: int
+) -> None:
+    """Approve every load and set it moving."""
+    by_kind: dict[LineKind, list[Load]] = {kind: [] for kind in LineKind}
+    for load in loads:
+        approver.approve(load, now)
+        by_kind[load.kind].append(load)
+    move: dict[LineKind, Callable[[Load], None]] = {
+        LineKind.PURCHASE: logistics.purchase,
+        LineKind.LATERAL: logistics.transfer,
+    }
+    for kind, start in move.items():
+        for load in by_kind[kind]:
+            start(load)
+    unserved = {stop.location for stop in decision.unserved}
+    logistics.dispatch(by_kind[LineKind.REPLENISH], decision.routes, unserved)
+
+
+def _read_only(array: IntArray) -> IntArray:
+    out = array.view()
+    out.flags.writeable = False
+    return out

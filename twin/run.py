@@ -1,0 +1,214 @@
+"""simulate(): one replication of one scenario under one policy bundle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import simpy
+
+from policies.bundle import PolicyBundle
+from policies.domain.decision import SUPPLIER, Decision, LineKind
+from policies.domain.network import DAY_SECONDS
+from twin.clock import Phase
+from twin.floor import Floor
+from twin.journal import Journal
+from twin.loads import Load, cases_of
+from twin.logistics import Logistics
+from twin.planning import Planner, start_loads
+from twin.recorder import Recorder
+from twin.result import RunResult, Trace
+from twin.scenario import Opening, Scenario
+from twin.state import cover_opening, open_state
+
+NO_TRACE = Trace()
+
+
+def simulate(
+    scenario: Scenario,
+    bundle: PolicyBundle,
+    *,
+    seed: int,
+    replication: int = 0,
+    trace: Trace = NO_TRACE,
+    progress: Callable[[int, int], None] | None = None,
+) -> RunResult:
+    """Run `scenario` under `bundle` from midnight to midnight.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    bundle : PolicyBundle
+    seed, replication : int
+        Streams are keyed by both and by names: the same pair meets the same lead times,
+        shrink and staff whatever the policy, the workers or the other stores.
+    trace : Trace, what to keep beside day facts
+    progress : callable (days done, days), called after each closing
+
+    Raises
+    ------
+    ConservationBroken
+        If stock of any (location, SKU) appears or vanishes.
+    """
+    return World(scenario, bundle, seed, replication, trace).run(progress)
+
+
+class World:
+    """One run under way."""
+
+    def __init__(
+        self, scenario: Scenario, bundle: PolicyBundle, seed: int, replication: int, trace: Trace
+    ) -> None:
+        began = time.perf_counter()
+        self.scenario, self.bundle, self.trace = scenario, bundle, trace
+        self.seed, self.replication = seed, replication
+        self.first_kpi_day = scenario.first_day + scenario.warmup_days
+        opening = scenario.opening if scenario.opening is not None else cover_opening(scenario)
+        self.state = open_state(scenario, opening, seed, replication)
+        self.env = simpy.Environment(initial_time=scenario.first_day * DAY_SECONDS)
+        self.journal = Journal(scenario.network, is_on=trace.movements)
+        self.floor = Floor(self.state, self.journal, self.first_kpi_day, seed, replication)
+        self.recorder = Recorder(self.state, self.journal, self.first_kpi_day)
+        self.logistics = Logistics(self.env, scenario, self.floor, self.recorder, seed, replication)
+        self.planner = Planner(scenario, bundle, seed, replication)
+        self.decisions: list[Decision] = []
+        self.open_loads: list[Load] = []
+        self.journal.opening(self.state.stock.book, int(self.env.now))
+        self._carry_over(opening)
+        self.seconds = {"open": time.perf_counter() - began, "own": 0.0, "close": 0.0}
+        self._first_line = self.state.cursor.copy()
+
+    def run(self, progress: Callable[[int, int], None] | None) -> RunResult:
+        """All days; any exception inside a process ends the run here."""
+        scenario, env = self.scenario, self.env
+        began = time.perf_counter()
+        for done in range(scenario.days):
+            day = scenario.first_day + done
+            midnight = day * DAY_SECONDS
+            self.state.panel.begin_day()
+            if scenario.store.count_lines_per_day > 0:
+                Phase(env, midnight + scenario.count_s, self._timed(self._count))
+            Phase(env, midnight + scenario.plan_s, self._timed(self._plan))
+            # Events of the next midnight belong to the next day and stay for it.
+            env.run(until=midnight + DAY_SECONDS)
+            self._close(day)
+            if progress is not None:
+                progress(done + 1, scenario.days)
+        self.seconds["run"] = time.perf_counter() - began
+        return self._result()
+
+    def _timed(self, act: Callable[[int], None]) -> Callable[[int], None]:
+        def timed(now: int) -> None:
+            began = time.perf_counter()
+            act(now)
+            self.seconds["own"] += time.perf_counter() - began
+
+        return timed
+
+    def _count(self, now: int) -> None:
+        for place in self.scenario.network.stores.tolist():
+            self.floor.count(place, now)
+
+    def _plan(self, now: int) -> None:
+        self.floor.advance_all(now)
+        issued = self.planner.issue(self.state.panel, now // DAY_SECONDS)
+        if issued is not None:
+            self.recorder.forecast_issued(issued)
+        decision = self.planner.decide(self.state.stock, now)
+        if self.trace.decisions:
+            self.decisions.append(decision)
+        loads = self.planner.loads(decision, now)
+        self.open_loads = [load for load in self.open_loads if not _is_done(load)] + loads
+        start_loads(loads, decision, self.floor, self.logistics, now)
+
+    def _close(self, day: int) -> None:
+        self.floor.advance_all((day + 1) * DAY_SECONDS - 1)
+        began = time.perf_counter()
+        self.recorder.close_day(day)
+        self.seconds["close"] += time.perf_counter() - began
+
+    def _carry_over(self, opening: Opening) -> None:
+        """Open order lines of a warm start: on the way, received when they were due."""
+        rows = opening.on_order_lines
+        if not len(rows):
+            return
+        lanes, first = np.unique(rows[:, [0, 1, 4]], axis=0, return_inverse=True)
+        for number, (origin, destination, due) in enumerate(lanes.tolist()):
+            mine = rows[first.ravel() == number]
+            quantity = mine[:, 3].astype(np.int32)
+            sku = mine[:, 2].astype(np.int32)
+            load = Load(
+                number=-2 - number,
+                kind=LineKind.PURCHASE if origin == SUPPLIER else LineKind.REPLENISH,
+                origin=origin,
+                destination=destination,
+                need_s=-1,
+                sku=sku,
+                ordered=quantity,
+                shipped=quantity.copy(),
+                cases=cases_of(self.scenario.network, sku, quantity),
+                shipped_s=int(self.env.now),
+                due_s=due,
+            )
+            np.add.at(self.state.stock.on_order[destination], sku, quantity)
+            if origin != SUPPLIER:
+                np.add.at(self.state.stock.transit[destination], sku, quantity)
+            self.open_loads.append(load)
+            self.logistics.carry_over(load)
+
+    def _result(self) -> RunResult:
+        state, scenario = self.state, self.scenario
+        end_s = (scenario.first_day + scenario.days) * DAY_SECONDS
+        sold = state.sold_total + state.totals.misposted
+        lost = state.totals.lost.copy()
+        waits = state.stock.waiting.sum(axis=0, dtype=np.int64)
+        seconds = self.seconds | self.planner.seconds | {"kernel": self.floor.kernel_seconds}
+        return RunResult(
+            scenario=scenario.name,
+            policy=self.bundle.name,
+            seed=self.seed,
+            replication=self.replication,
+            facts=self.recorder.facts(end_s),
+            first_kpi_day=self.first_kpi_day,
+            sold_per_sku=sold,
+            lost_per_sku=lost,
+            demanded_per_sku=sold + lost + waits,
+            movements=self.journal.movements(),
+            decisions=tuple(self.decisions),
+            final=self._final() if self.trace.final_state else None,
+            seconds=seconds,
+            counters={
+                "lines": int((state.cursor - self._first_line).sum()),
+                "tours": self.logistics.tours,
+                "loads": self.planner.made,
+            },
+        )
+
+    def _final(self) -> Opening:
+        """Stock, open orders and recent sales: the opening of a run that goes on."""
+        stock = self.state.stock
+        book, physical = stock.book.copy(), stock.physical.copy()
+        rows = [np.zeros((0, 5), dtype=np.int64)]
+        for load in self.open_loads:
+            if _is_done(load):
+                continue
+            quantity = load.shipped.copy()
+            if load.shipped_s < 0 and load.origin != SUPPLIER:
+                quantity = np.minimum(
+                    load.ordered, np.minimum(book, physical)[load.origin, load.sku]
+                )
+                np.subtract.at(book[load.origin], load.sku, quantity)
+                np.subtract.at(physical[load.origin], load.sku, quantity)
+            due = load.due_s if load.due_s >= 0 else self.logistics.expected_s(load)
+            lane = (load.origin, load.destination)
+            ends = [np.full(len(load.sku), end, dtype=np.int64) for end in lane]
+            when = np.full(len(load.sku), due, dtype=np.int64)
+            block = np.stack([*ends, load.sku, quantity, when], axis=1)
+            rows.append(block[quantity > 0])
+        return Opening(book, physical, np.concatenate(rows), self.state.panel.history())
+
+
+def _is_done(load: Load) -> bool:
+    """Received, or cut to nothing."""
+    return load.received_s >= 0 or (load.shipped_s >= 0 and load.total_shipped == 0)

@@ -1,0 +1,228 @@
+"""Compiled touches of stock beside selling: order, ship, receive, count.
+
+The facts they make are kept in an *event tally* of their own, (L, C, T) int64 with the
+columns of :data:`EVENTS`. Column numbers live in this file on purpose: a compiled cache
+is keyed by its source file only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from twin.kernel import Int32s, Int64s, Master, Stock
+
+EVENTS: tuple[str, ...] = (
+    "order_units",
+    "filled_units",
+    "order_lines",
+    "filled_lines",
+    "transfer_lines_received",
+    "transfer_lines_right",
+    "transfer_units_shipped",
+    "transfer_units_off",
+    "replenishment_lines",
+    "replenishment_seconds",
+    "units_received",
+    "cases_received",
+    "purchase_lines",
+    "count_lines",
+    "count_lines_right",
+    "count_loss_cents",
+    "count_gain_cents",
+    "units_filled_late",  # not a fact: sales of earlier demand
+    "late_revenue_cents",  # not a fact: what those sales took
+    "receipt_shrink_cents",  # not a fact: units missing in a delivery that was booked in full
+)
+ORDER_UNITS, FILLED_UNITS, ORDER_LINES, FILLED_LINES = 0, 1, 2, 3
+CAME_LINES, CAME_RIGHT, CAME_SHIPPED, CAME_OFF, NEED_LINES, NEED_SECONDS = 4, 5, 6, 7, 8, 9
+RECEIVED, CASES, PURCHASE_LINES = 10, 11, 12
+COUNTED, COUNTED_RIGHT, COUNT_LOSS, COUNT_GAIN = 13, 14, 15, 16
+FILLED_LATE, LATE_REVENUE, MISSING_CENTS = 17, 18, 19
+
+
+@njit(cache=True)
+def rise(stock: Stock, master: Master, place: int, sku: int, now: int) -> None:
+    """Close the out-of-stock spell of a record whose book is about to leave 0."""
+    midnight = now // 86_400 * 86_400
+    begin = max(stock.zero_since[place, sku], midnight + master.opens[place])
+    end = min(now, midnight + master.closes[place])
+    if end > begin:
+        stock.out_today[place, sku] += end - begin
+
+
+@njit(cache=True)
+def order(origin: int, destination: int, sku: Int32s, quantity: Int32s, stock: Stock) -> None:
+    """Approve lines: they are on order at once, and reserved at an origin of ours."""
+    for i in range(len(sku)):
+        stock.on_order[destination, sku[i]] += quantity[i]
+        if origin >= 0:
+            stock.reserved[origin, sku[i]] += quantity[i]
+
+
+@njit(cache=True)
+def note_purchases(destination: int, sku: Int32s, tally: Int64s, master: Master) -> None:
+    """Count supplier order lines where the goods go."""
+    for i in range(len(sku)):
+        tally[destination, master.category[sku[i]], PURCHASE_LINES] += 1
+
+
+@njit(cache=True)
+def ship(
+    origin: int,
+    destination: int,
+    sku: Int32s,
+    ordered: Int32s,
+    shipped: Int32s,
+    now: int,
+    stock: Stock,
+    tally: Int64s,
+    master: Master,
+) -> None:
+    """Goods leave `origin`: what is there and in the book, up to what was ordered.
+
+    `shipped` (n,) int32 is filled in. What is not shipped is cut, not owed.
+    """
+    for i in range(len(sku)):
+        k = sku[i]
+        leaves = min(ordered[i], stock.physical[origin, k], stock.book[origin, k])
+        shipped[i] = leaves
+        stock.reserved[origin, k] -= ordered[i]
+        stock.on_order[destination, k] -= ordered[i] - leaves
+        c = master.category[k]
+        tally[destination, c, ORDER_UNITS] += ordered[i]
+        tally[destination, c, FILLED_UNITS] += leaves
+        tally[destination, c, ORDER_LINES] += 1
+        if leaves == ordered[i]:
+            tally[destination, c, FILLED_LINES] += 1
+        if leaves > 0:
+            stock.transit[destination, k] += leaves
+            stock.physical[origin, k] -= leaves
+            stock.expected[origin, k] -= leaves
+            left = stock.book[origin, k] - leaves
+            stock.book[origin, k] = left
+            if left == 0:
+                stock.zero_since[origin, k] = now
+
+
+@njit(cache=True)
+def cut(
+    origin: int,
+    destination: int,
+    sku: Int32s,
+    ordered: Int32s,
+    stock: Stock,
+    tally: Int64s,
+    master: Master,
+) -> None:
+    """Approved lines that no truck takes: ordered, and nothing filled."""
+    for i in range(len(sku)):
+        stock.reserved[origin, sku[i]] -= ordered[i]
+        stock.on_order[destination, sku[i]] -= ordered[i]
+        c = master.category[sku[i]]
+        tally[destination, c, ORDER_UNITS] += ordered[i]
+        tally[destination, c, ORDER_LINES] += 1
+
+
+@njit(cache=True)
+def receive(
+    origin: int,
+    place: int,
+    sku: Int32s,
+    ordered: Int32s,
+    shipped: Int32s,
+    error: Int32s,
+    late: Int32s,
+    need_s: int,
+    now: int,
+    stock: Stock,
+    sold: Int32s,
+    tally: Int64s,
+    master: Master,
+) -> None:
+    """Add a delivery from `origin` (−1 = a supplier) to the stock of `place`.
+
+    Parameters
+    ----------
+    error : (n,) int32 in {−1, 0, 1}
+        −1: one unit is there and not booked. +1: one unit is booked and not there.
+    late : (n,) int32, filled with the units that served waiting demand at once
+    need_s : int, when the need was detected; −1 = not known
+    """
+    for i in range(len(sku)):
+        k = sku[i]
+        came = shipped[i]
+        c = master.category[k]
+        late[i] = 0
+        stock.on_order[place, k] -= came
+        if came == 0:
+            continue
+        booked = came - 1 if error[i] < 0 else came
+        there = came - 1 if error[i] > 0 else came
+        if origin >= 0:
+            stock.transit[place, k] -= came
+            tally[place, c, CAME_LINES] += 1
+            tally[place, c, CAME_SHIPPED] += came
+            tally[place, c, CAME_OFF] += came - booked
+            if booked == came and came == ordered[i]:
+                tally[place, c, CAME_RIGHT] += 1
+            if need_s >= 0:
+                tally[place, c, NEED_LINES] += 1
+                tally[place, c, NEED_SECONDS] += now - need_s
+        tally[place, c, MISSING_CENTS] += np.int64(came - there) * master.cost[k]
+        tally[place, c, RECEIVED] += booked
+        tally[place, c, CASES] += -(-booked // master.pack[k])
+        if booked > 0 and stock.book[place, k] == 0:
+            rise(stock, master, place, k, now)
+        stock.physical[place, k] += there
+        stock.book[place, k] += booked
+        stock.expected[place, k] += booked
+        stock.gap[place, k] += booked - there
+        owed = min(stock.waiting[place, k], stock.physical[place, k], stock.book[place, k])
+        if owed > 0:
+            late[i] = owed
+            stock.waiting[place, k] -= owed
+            stock.physical[place, k] -= owed
+            stock.book[place, k] -= owed
+            if stock.book[place, k] == 0:
+                stock.zero_since[place, k] = now
+            sold[place, k] += owed
+            tally[place, c, FILLED_LATE] += owed
+            tally[place, c, LATE_REVENUE] += np.int64(owed) * master.price[k]
+
+
+@njit(cache=True)
+def count(
+    place: int,
+    sku: Int32s,
+    difference: Int32s,
+    now: int,
+    stock: Stock,
+    tally: Int64s,
+    master: Master,
+) -> None:
+    """Blind count of some SKUs: the book is set to what is there.
+
+    `difference` (n,) int32 is filled with physical − book as found.
+    """
+    for i in range(len(sku)):
+        k = sku[i]
+        c = master.category[k]
+        found = stock.physical[place, k] - stock.book[place, k]
+        difference[i] = found
+        tally[place, c, COUNTED] += 1
+        if found == 0:
+            tally[place, c, COUNTED_RIGHT] += 1
+            continue
+        worth = np.int64(found) * master.cost[k]
+        if found > 0:
+            tally[place, c, COUNT_GAIN] += worth
+            if stock.book[place, k] == 0:
+                rise(stock, master, place, k, now)
+        else:
+            tally[place, c, COUNT_LOSS] -= worth
+            if stock.physical[place, k] == 0:
+                stock.zero_since[place, k] = now
+        stock.book[place, k] += found
+        stock.expected[place, k] += found
+        stock.gap[place, k] += found
