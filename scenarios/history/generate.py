@@ -11,6 +11,7 @@ from policies.domain.errors import InvalidInput
 from policies.domain.identifiers import make_gtin14
 from policies.domain.network import Fleet, LocationKind, Locations, Network, Skus, Suppliers
 from policies.domain.receipts import ReceiptColumns
+from scenarios.history.places import road_metres
 
 # Share of a day's receipts by hour: the recorded panel's shape, low at four, high at seventeen.
 HOURS = np.array(
@@ -19,7 +20,6 @@ HOURS = np.array(
 WEEKDAYS = np.array([0.93, 0.90, 0.92, 0.95, 1.05, 1.15, 1.10])
 OPENS_S, CLOSES_S = 6 * 3600, 22 * 3600
 MEAN_BASKET_LINES = 6.0
-CIRCUITY = 1.22
 
 
 def generate_chain(
@@ -143,14 +143,3 @@ def _network(stores: int, skus: int, depots: int, seed: int, start: dt.date) -> 
         "America/New_York",
         "USD",
     )
-
-
-def road_metres(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """(L, L) int32 road metres: great circle × 1.22 (median over 8,128 city pairs)."""
-    lat, lon = np.radians(points[:, 0]), np.radians(points[:, 1])
-    half = (
-        np.sin((lat[:, None] - lat) / 2) ** 2
-        + np.cos(lat)[:, None] * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
-    )
-    great_circle = 2 * 6_371_000.0 * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
-    return np.asarray(np.round(great_circle * CIRCUITY), dtype=np.int32)
