@@ -153,7 +153,7 @@ class Journal:
             np.stack([np.broadcast_to(np.asarray(c, dtype=np.int64), sku.shape) for c in columns])
         )
 
-    def stop(self, place: int, at: int, share: tuple[int, int, int], *, is_on_time: bool) -> None:
+    def stop(self, place: int, at: int, share: list[int], *, is_on_time: bool) -> None:
         """A truck stop with its share of metres, seconds and starts (micro)."""
         if self.on:
             self._stops.append((place, at, *share, int(is_on_time)))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from policies.domain.decision import LineKind, ProposalLines
+from policies.domain.decision import SUPPLIER, LineKind, ProposalLines
 from policies.domain.network import IntArray, Network
 from twin import draws
-from twin.scenario import Frictions
+from twin.scenario import Frictions, Opening
 
 
 @dataclass
@@ -116,3 +116,31 @@ def group(
         )
         for i, (lo, hi) in enumerate(zip(first.tolist(), last.tolist(), strict=True))
     ]
+
+
+def carried_loads(network: Network, opening: Opening, now: int) -> list[Load]:
+    """Open order lines of a warm start as loads that are on their way, by lane and due time."""
+    rows = opening.on_order_lines
+    if not len(rows):
+        return []
+    lanes, number = np.unique(rows[:, [0, 1, 4]], axis=0, return_inverse=True)
+    loads = []
+    for i, (origin, destination, due) in enumerate(lanes.tolist()):
+        mine = rows[number.ravel() == i]
+        sku, quantity = mine[:, 2].astype(np.int32), mine[:, 3].astype(np.int32)
+        loads.append(
+            Load(
+                number=-2 - i,
+                kind=LineKind.PURCHASE if origin == SUPPLIER else LineKind.REPLENISH,
+                origin=origin,
+                destination=destination,
+                need_s=-1,
+                sku=sku,
+                ordered=quantity,
+                shipped=quantity.copy(),
+                cases=cases_of(network, sku, quantity),
+                shipped_s=now,
+                due_s=due,
+            )
+        )
+    return loads

@@ -39,25 +39,9 @@ class Floor(Protocol):
         ...
 
 
-class Watcher(Protocol):
-    """Who is told of tours."""
-
-    def stops(
-        self,
-        places: list[int],
-        at_s: list[int],
-        is_on_time: list[bool],
-        kg: list[float],
-        metres: int,
-        seconds: int,
-    ) -> None:
-        """A tour has left; when each stop will be unloaded is known."""
-        ...
-
-
 @dataclass(frozen=True)
 class Stop:
-    """One planned stop of a tour under way.
+    """One stop of a tour under way.
 
     Attributes
     ----------
@@ -71,6 +55,47 @@ class Stop:
     begins_s: int
     unloaded_s: int
     is_on_time: bool
+
+
+@dataclass(frozen=True)
+class Tour:
+    """One truck or van on the road; its times are known when it leaves.
+
+    Attributes
+    ----------
+    origin : int, axis index it leaves from and comes back to
+    route : Route or None, the decision's route it drives; None = a direct run
+    stops : tuple of Stop, in driving order
+    departs_s, returns_s : int
+    metres : int, road length of the closed tour
+    """
+
+    origin: int
+    route: Route | None
+    stops: tuple[Stop, ...]
+    departs_s: int
+    returns_s: int
+    metres: int
+
+
+class Watcher(Protocol):
+    """Who is told of tours, each at the very second."""
+
+    def departed(self, tour: Tour) -> None:
+        """`tour` has left its origin."""
+        ...
+
+    def arrived(self, tour: Tour, stop: Stop) -> None:
+        """The truck stands at the door of `stop` (and may wait for its window)."""
+        ...
+
+    def unloaded(self, tour: Tour, stop: Stop) -> None:
+        """The truck is empty of `stop`'s load, which now is shelved or for sale."""
+        ...
+
+    def returned(self, tour: Tour) -> None:
+        """`tour` is back."""
+        ...
 
 
 class Logistics:
@@ -136,7 +161,7 @@ class Logistics:
             lanes = [(route.warehouse, stop) for stop in route.stops]
             riding = [load for lane in lanes for load in waiting.pop(lane, [])]
             if riding:
-                self._start(route.warehouse, riding, route.departs_s)
+                self._start(route.warehouse, riding, route.departs_s, route)
         for (warehouse, place), left in waiting.items():
             if place not in unserved:
                 self._start(warehouse, left, self._next_departure())
@@ -148,8 +173,10 @@ class Logistics:
         day = int(self.env.now) // DAY_SECONDS + 1
         return day * DAY_SECONDS + self.network.fleet.departs_s
 
-    def _start(self, warehouse: int, loads: list[Load], departs_s: int) -> None:
-        self.env.process(self._tour(warehouse, loads, departs_s))
+    def _start(
+        self, warehouse: int, loads: list[Load], departs_s: int, route: Route | None = None
+    ) -> None:
+        self.env.process(self._tour(warehouse, loads, departs_s, route))
 
     def _pick(self, load: Load) -> Process:
         """One person picks one load."""
@@ -158,7 +185,9 @@ class Logistics:
             yield person
             yield self.env.timeout(seconds)
 
-    def _tour(self, warehouse: int, loads: list[Load], departs_s: int) -> Process:
+    def _tour(
+        self, warehouse: int, loads: list[Load], departs_s: int, route: Route | None
+    ) -> Process:
         """Pick, wait for the hour, a truck and a door; load, drive, unload, come back."""
         env = self.env
         picks = [env.process(self._pick(load)) for load in loads]
@@ -176,30 +205,29 @@ class Logistics:
                 self.floor.ship(load, now)
             riding = [load for load in loads if load.total_shipped]
             if riding:
-                self.tours += 1
-                yield from self._drive(warehouse, riding, now)
+                yield from self._drive(warehouse, riding, now, route)
 
-    def _drive(self, origin: int, loads: list[Load], departs_s: int) -> Process:
+    def _drive(
+        self, origin: int, loads: list[Load], departs_s: int, route: Route | None
+    ) -> Process:
         """Visit the stops in order and come back to `origin`."""
-        stops, metres, returns_s = self.itinerary(origin, loads, departs_s)
-        self.watcher.stops(
-            [stop.load.destination for stop in stops],
-            [stop.unloaded_s for stop in stops],
-            [stop.is_on_time for stop in stops],
-            [stop.load.kg for stop in stops],
-            metres,
-            returns_s - departs_s,
-        )
-        env = self.env
-        for stop in stops:
+        self.tours += 1
+        tour = self.itinerary(origin, loads, departs_s, route)
+        env, watcher = self.env, self.watcher
+        watcher.departed(tour)
+        for stop in tour.stops:
+            yield env.timeout(stop.arrives_s - int(env.now))
+            watcher.arrived(tour, stop)
             yield env.timeout(stop.unloaded_s - int(env.now))
+            watcher.unloaded(tour, stop)
             self._hand_over(stop.load)
-        yield env.timeout(returns_s - int(env.now))
+        yield env.timeout(tour.returns_s - int(env.now))
+        watcher.returned(tour)
 
     def itinerary(
-        self, origin: int, loads: list[Load], departs_s: int
-    ) -> tuple[list[Stop], int, int]:
-        """Stops with their times, road metres of the closed tour, and the return.
+        self, origin: int, loads: list[Load], departs_s: int, route: Route | None = None
+    ) -> Tour:
+        """The tour that visits `loads` in their order, with all its times.
 
         A truck that comes before the receiving window waits for it; one that comes after
         it is unloaded all the same and counts as late.
@@ -222,7 +250,8 @@ class Logistics:
             stops.append(Stop(load, arrives, begins, clock, on_time))
             here = place
         leg = int(network.distance_m[here, origin])
-        return stops, metres + leg, clock + self._drive_seconds(leg)
+        returns = clock + self._drive_seconds(leg)
+        return Tour(origin, route, tuple(stops), departs_s, returns, metres + leg)
 
     def _drive_seconds(self, metres: int) -> int:
         return math.ceil(metres / self._speed)
@@ -270,8 +299,7 @@ class Logistics:
         now = int(self.env.now)
         self.floor.ship(load, now)
         if load.total_shipped:
-            self.tours += 1
-            yield from self._drive(load.origin, [load], now)
+            yield from self._drive(load.origin, [load], now, None)
 
     # -- suppliers ----------------------------------------------------------------------
 

@@ -15,11 +15,13 @@ from twin import closing
 from twin.closing import DAYBOOK
 from twin.journal import Journal
 from twin.kernel import TALLY, Mode
+from twin.logistics import Stop, Tour
 from twin.state import State
 from twin.touches import EVENTS
 
 _COLUMN = {name: i for i, name in enumerate(SKU_FACTS)}
 _PLACE = {name: i for i, name in enumerate(LOCATION_FACTS)}
+_SHARED = [_PLACE[name] for name in ("route_metres", "route_seconds", "route_starts_micro")]
 
 
 class Recorder:
@@ -62,30 +64,30 @@ class Recorder:
         np.add.at(level, skus.category, forecast.level.T.astype(np.float64))
         self._level, self._forecast = level.T, forecast
 
-    def stops(
-        self,
-        places: list[int],
-        at_s: list[int],
-        is_on_time: list[bool],
-        kg: list[float],
-        metres: int,
-        seconds: int,
-    ) -> None:
-        """One tour: metres, seconds and its start are shared among the stops by load."""
-        weights = np.array(kg, dtype=np.float64)
-        shares = [share_integer(total, weights) for total in (metres, seconds, 1_000_000)]
-        for i, place in enumerate(places):
-            share = (int(shares[0][i]), int(shares[1][i]), int(shares[2][i]))
-            self.journal.stop(place, at_s[i], share, is_on_time=is_on_time[i])
-            day = at_s[i] // DAY_SECONDS - self.first_day
+    def departed(self, tour: Tour) -> None:
+        """Metres, seconds and the start of a tour are shared among its stops by load."""
+        weights = np.array([stop.load.kg for stop in tour.stops])
+        totals = (tour.metres, tour.returns_s - tour.departs_s, 1_000_000)
+        shares = np.stack([share_integer(total, weights) for total in totals], axis=1)
+        for stop, share in zip(tour.stops, shares.tolist(), strict=True):
+            place, at = stop.load.destination, stop.unloaded_s
+            self.journal.stop(place, at, share, is_on_time=stop.is_on_time)
+            day = at // DAY_SECONDS - self.first_day
             if day >= len(self.location_facts):
                 continue
             row = self.location_facts[day, place]
-            row[_PLACE["route_metres"]] += share[0]
-            row[_PLACE["route_seconds"]] += share[1]
-            row[_PLACE["route_starts_micro"]] += share[2]
+            row[_SHARED] += share
             row[_PLACE["stops"]] += 1
-            row[_PLACE["stops_on_time"]] += is_on_time[i]
+            row[_PLACE["stops_on_time"]] += stop.is_on_time
+
+    def arrived(self, tour: Tour, stop: Stop) -> None:
+        """Nothing to note: the times were known at departure."""
+
+    def unloaded(self, tour: Tour, stop: Stop) -> None:
+        """Nothing to note."""
+
+    def returned(self, tour: Tour) -> None:
+        """Nothing to note."""
 
     def close_day(self, day: int) -> None:
         """Facts of `day`, whose receipts have all been served; raises where stock leaks."""

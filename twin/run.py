@@ -9,12 +9,12 @@ import numpy as np
 import simpy
 
 from policies.bundle import PolicyBundle
-from policies.domain.decision import SUPPLIER, Decision, LineKind
+from policies.domain.decision import SUPPLIER, Decision
 from policies.domain.network import DAY_SECONDS
 from twin.clock import Phase
 from twin.floor import Floor
 from twin.journal import Journal
-from twin.loads import Load, cases_of
+from twin.loads import Load, carried_loads
 from twin.logistics import Logistics
 from twin.planning import Planner, start_loads
 from twin.recorder import Recorder
@@ -75,7 +75,8 @@ class World:
         self.decisions: list[Decision] = []
         self.open_loads: list[Load] = []
         self.journal.opening(self.state.stock.book, int(self.env.now))
-        self._carry_over(opening)
+        for load in carried_loads(scenario.network, opening, int(self.env.now)):
+            self._carry_over(load)
         self.seconds = {"open": time.perf_counter() - began, "own": 0.0, "close": 0.0}
         self._first_line = self.state.cursor.copy()
 
@@ -128,34 +129,14 @@ class World:
         self.recorder.close_day(day)
         self.seconds["close"] += time.perf_counter() - began
 
-    def _carry_over(self, opening: Opening) -> None:
-        """Open order lines of a warm start: on the way, received when they were due."""
-        rows = opening.on_order_lines
-        if not len(rows):
-            return
-        lanes, first = np.unique(rows[:, [0, 1, 4]], axis=0, return_inverse=True)
-        for number, (origin, destination, due) in enumerate(lanes.tolist()):
-            mine = rows[first.ravel() == number]
-            quantity = mine[:, 3].astype(np.int32)
-            sku = mine[:, 2].astype(np.int32)
-            load = Load(
-                number=-2 - number,
-                kind=LineKind.PURCHASE if origin == SUPPLIER else LineKind.REPLENISH,
-                origin=origin,
-                destination=destination,
-                need_s=-1,
-                sku=sku,
-                ordered=quantity,
-                shipped=quantity.copy(),
-                cases=cases_of(self.scenario.network, sku, quantity),
-                shipped_s=int(self.env.now),
-                due_s=due,
-            )
-            np.add.at(self.state.stock.on_order[destination], sku, quantity)
-            if origin != SUPPLIER:
-                np.add.at(self.state.stock.transit[destination], sku, quantity)
-            self.open_loads.append(load)
-            self.logistics.carry_over(load)
+    def _carry_over(self, load: Load) -> None:
+        """An open order of a warm start is on its way, and received when it was due."""
+        stock, place = self.state.stock, load.destination
+        np.add.at(stock.on_order[place], load.sku, load.ordered)
+        if load.origin != SUPPLIER:
+            np.add.at(stock.transit[place], load.sku, load.ordered)
+        self.open_loads.append(load)
+        self.logistics.carry_over(load)
 
     def _result(self) -> RunResult:
         state, scenario = self.state, self.scenario

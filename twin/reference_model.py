@@ -1,0 +1,295 @@
+"""The reference model: one SimPy event per receipt line, in plain Python.
+
+It keeps its own account of stock, sales and losses with dictionaries and no kernel, so
+that the fast twin can be held to it line by line. And since nothing in it is lazy, it
+can stand for reality: ``twin.hooks.Hooks`` tell of every sale, truck and count at the second
+it happens, and a ``twin.hooks.OrderSource`` says what ships tonight, which may be a service
+that was asked over HTTP. Reality then has frictions of its own, in its own scenario.
+
+Picking, docks, trucks and suppliers are the processes of :mod:`twin.logistics`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import simpy
+from simpy.core import Environment
+from simpy.events import EventPriority
+
+from policies.domain.decision import SUPPLIER, LineKind
+from policies.domain.network import DAY_SECONDS
+from twin import draws
+from twin.clock import Phase
+from twin.floor import count_sample
+from twin.hooks import Hooks, OrderSource
+from twin.loads import Load, carried_loads
+from twin.logistics import Logistics
+from twin.scenario import Opening, Scenario
+from twin.state import cover_opening
+
+LINES_FIRST = EventPriority(-1)
+"""Priority of receipt lines: before phases and all else of their second."""
+Cell = tuple[int, int]
+
+
+@dataclass
+class Account:
+    """Own bookkeeping: units by (location, SKU)."""
+
+    physical: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    book: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    waiting: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    transit: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    on_order: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    reserved: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    sold: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    lost: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+    shrunk: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
+
+    def array(self, name: str, shape: tuple[int, int]) -> np.ndarray:
+        """(L, K) int32 of one account."""
+        out = np.zeros(shape, dtype=np.int32)
+        for cell, units in getattr(self, name).items():
+            out[cell] = units
+        return out
+
+
+class _Line(simpy.Event):
+    """A receipt line at its second, ahead of all else of that second."""
+
+    def __init__(self, env: Environment, delay: int, act: Callable[[], None]) -> None:
+        super().__init__(env)
+        self._ok, self._value = True, None
+        self.callbacks.append(lambda _: act())
+        env.schedule(self, priority=LINES_FIRST, delay=delay)
+
+
+class ReferenceModel:
+    """One world, line by line.
+
+    Parameters
+    ----------
+    scenario : Scenario, with the frictions that are true here
+    orders : OrderSource
+    seed, replication : int
+    hooks : Hooks
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        orders: OrderSource,
+        *,
+        seed: int,
+        replication: int = 0,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.scenario, self.orders = scenario, orders
+        self.network = scenario.network
+        self.hooks = hooks if hooks is not None else Hooks()
+        self.account = Account()
+        self.sold_by_day: defaultdict[int, defaultdict[Cell, int]] = defaultdict(
+            lambda: defaultdict(int)
+        )
+        self.env = simpy.Environment(initial_time=scenario.first_day * DAY_SECONDS)
+        self.end_s = (scenario.first_day + scenario.days) * DAY_SECONDS
+        self.lines = 0
+        names = self.network.locations.ids
+        self._keys = {
+            purpose: [int(k) for k in draws.keys(seed, replication, purpose, names)]
+            for purpose in ("shrink", "misscan", "receipt", "count")
+        }
+        opening = scenario.opening if scenario.opening is not None else cover_opening(scenario)
+        self._open(opening)
+        self.logistics = Logistics(self.env, scenario, self, self.hooks, seed, replication)
+        for load in carried_loads(self.network, opening, int(self.env.now)):
+            self._carry_over(load)
+        self._rows = [0] * len(self.network.stores)
+        for s in range(len(self.network.stores)):
+            self._first_line(s)
+        for day in range(scenario.first_day, scenario.first_day + scenario.days):
+            midnight = day * DAY_SECONDS
+            if scenario.store.count_lines_per_day > 0:
+                Phase(self.env, midnight + scenario.count_s, self._count)
+            Phase(self.env, midnight + scenario.plan_s, self._plan)
+            Phase(self.env, midnight + DAY_SECONDS - 1, self._closed)
+
+    def run_until(self, at_s: int) -> None:
+        """Let the world go on to `at_s`; what happens in that very second waits."""
+        if at_s > self.env.now:
+            self.env.run(until=at_s)
+
+    def run(self) -> Account:
+        """To the end of the scenario."""
+        self.run_until(self.end_s)
+        return self.account
+
+    # -- receipts -----------------------------------------------------------------------
+
+    def _open(self, opening: Opening) -> None:
+        for name in ("book", "physical"):
+            units = getattr(opening, name)
+            for place, sku in zip(*np.nonzero(units), strict=True):
+                getattr(self.account, name)[int(place), int(sku)] = int(units[place, sku])
+
+    def _carry_over(self, load: Load) -> None:
+        for sku, units in zip(load.sku.tolist(), load.ordered.tolist(), strict=True):
+            self.account.on_order[load.destination, sku] += units
+            if load.origin != SUPPLIER:
+                self.account.transit[load.destination, sku] += units
+        self.logistics.carry_over(load)
+
+    def _first_line(self, s: int) -> None:
+        rows = self.scenario.demand.store(s)
+        times = self.scenario.demand.t_s[rows]
+        self._rows[s] = rows.start + int(np.searchsorted(times, self.env.now, side="left"))
+        self._next_line(s)
+
+    def _next_line(self, s: int) -> None:
+        row = self._rows[s]
+        demand = self.scenario.demand
+        if row < demand.offsets[s + 1] and demand.t_s[row] < self.end_s:
+            _Line(self.env, int(demand.t_s[row]) - int(self.env.now), lambda: self._line(s))
+
+    def _line(self, s: int) -> None:
+        """One customer's line: what is there is sold, the rest is lost or waits."""
+        demand, account, now = self.scenario.demand, self.account, int(self.env.now)
+        row = self._rows[s]
+        place, sku = int(self.network.stores[s]), int(demand.sku[row])
+        wanted = int(demand.quantity[row])
+        served = min(wanted, account.physical[place, sku])
+        self.lines += 1
+        if served < wanted:
+            missing = wanted - served
+            if self.scenario.store.backorders:
+                account.waiting[place, sku] += missing
+            else:
+                account.lost[place, sku] += missing
+                self.hooks.lost(place, sku, missing, row, now)
+        if served:
+            account.physical[place, sku] -= served
+            posted = self._scan(place, sku, row - int(demand.offsets[s]))
+            self._post(place, posted, served, row, now)
+            self._shrink(place, sku, served, row - int(demand.offsets[s]))
+        self._rows[s] += 1
+        self._next_line(s)
+
+    def _scan(self, place: int, sku: int, number: int) -> int:
+        rate = self.scenario.frictions.misscan_per_line
+        key = self._keys["misscan"][place]
+        if rate <= 0 or draws.uniform_plain(key, 2 * number) >= rate:
+            return sku
+        category = self.network.skus.category
+        peers = np.flatnonzero(category == category[sku])
+        return int(peers[int(draws.uniform_plain(key, 2 * number + 1) * len(peers))])
+
+    def _post(self, place: int, sku: int, units: int, row: int, now: int) -> None:
+        account = self.account
+        account.book[place, sku] = max(account.book[place, sku] - units, 0)
+        account.sold[place, sku] += units
+        self.sold_by_day[now // DAY_SECONDS][place, sku] += units
+        self.hooks.sold(place, sku, units, row, now)
+
+    def _shrink(self, place: int, sku: int, served: int, number: int) -> None:
+        rate = self.scenario.frictions.shrink_per_unit_sold
+        if rate <= 0:
+            return
+        gone = int(rate * served + draws.uniform_plain(self._keys["shrink"][place], number))
+        gone = min(gone, self.account.physical[place, sku])
+        self.account.physical[place, sku] -= gone
+        self.account.shrunk[place, sku] += gone
+
+    # -- phases -------------------------------------------------------------------------
+
+    def _plan(self, now: int) -> None:
+        tonight = self.orders.tonight(self, now)
+        for load in tonight.loads:
+            for sku, units in zip(load.sku.tolist(), load.ordered.tolist(), strict=True):
+                self.account.on_order[load.destination, sku] += units
+                if load.origin != SUPPLIER:
+                    self.account.reserved[load.origin, sku] += units
+        for load in tonight.loads:
+            if load.kind == LineKind.PURCHASE:
+                self.logistics.purchase(load)
+            elif load.kind == LineKind.LATERAL:
+                self.logistics.transfer(load)
+        truck = [load for load in tonight.loads if load.kind == LineKind.REPLENISH]
+        self.logistics.dispatch(truck, tonight.routes, set(tonight.unserved))
+
+    def _count(self, now: int) -> None:
+        size = self.scenario.store.count_lines_per_day
+        for place in self.network.stores.tolist():
+            listed = np.flatnonzero(self.network.listed[place]).astype(np.int32)
+            key = self._keys["count"][place]
+            sample = count_sample(listed, size, key, now // DAY_SECONDS).tolist()
+            found = [self.account.physical[place, sku] for sku in sample]
+            for sku, units in zip(sample, found, strict=True):
+                self.account.book[place, sku] = units
+            self.hooks.counted(place, sample, found, now)
+
+    def _closed(self, now: int) -> None:
+        self.hooks.day_closed(now // DAY_SECONDS)
+
+    # -- the floor that logistics works on ----------------------------------------------
+
+    def ship(self, load: Load, now: int) -> None:
+        """A load leaves, line by line cut to what is there and in the book."""
+        account, origin, place = self.account, load.origin, load.destination
+        grams = 0
+        for i, sku in enumerate(load.sku.tolist()):
+            ordered = int(load.ordered[i])
+            leaves = min(ordered, account.physical[origin, sku], account.book[origin, sku])
+            load.shipped[i] = leaves
+            account.reserved[origin, sku] -= ordered
+            account.on_order[place, sku] -= ordered - leaves
+            account.physical[origin, sku] -= leaves
+            account.book[origin, sku] -= leaves
+            account.transit[place, sku] += leaves
+            grams += leaves * int(self.network.skus.mass_g[sku])
+        load.kg = grams / 1e3
+        load.shipped_s = now
+        self.hooks.shipped(load, now)
+
+    def cut(self, load: Load, now: int) -> None:
+        """A load that no truck takes."""
+        for sku, units in zip(load.sku.tolist(), load.ordered.tolist(), strict=True):
+            self.account.reserved[load.origin, sku] -= units
+            self.account.on_order[load.destination, sku] -= units
+        load.shipped_s = now
+        self.hooks.shipped(load, now)
+
+    def receive(self, load: Load, now: int) -> None:
+        """A load is for sale; some lines are booked wrong by one."""
+        account, place = self.account, load.destination
+        booked = []
+        for i, sku in enumerate(load.sku.tolist()):
+            came = int(load.shipped[i])
+            wrong = self._receipt_error(place, sku, now) if came else 0
+            account.on_order[place, sku] -= came
+            if load.origin != SUPPLIER:
+                account.transit[place, sku] -= came
+            booked.append(came - 1 if wrong < 0 else came)
+            account.physical[place, sku] += came - 1 if wrong > 0 else came
+            account.book[place, sku] += booked[-1]
+        load.received_s = now
+        self.hooks.received(load, booked, now)
+        for sku in load.sku.tolist():
+            owed = min(
+                account.waiting[place, sku], account.physical[place, sku], account.book[place, sku]
+            )
+            if owed:
+                account.waiting[place, sku] -= owed
+                account.physical[place, sku] -= owed
+                self._post(place, sku, owed, -1, now)
+
+    def _receipt_error(self, place: int, sku: int, now: int) -> int:
+        rate = self.scenario.frictions.receipt_error_per_line
+        if rate <= 0:
+            return 0
+        counter = (now // DAY_SECONDS) * self.network.shape[1] + sku
+        u = draws.uniform_plain(self._keys["receipt"][place], counter)
+        return -1 if u < rate / 2 else 1 if u < rate else 0
