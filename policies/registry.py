@@ -27,7 +27,7 @@ FRACTILES = tuple(f"fractile_{i}" for i in range(class_count()))
 _COMMON: dict[str, Any] = {"reviews_per_week": 7, "half_life_days": 21.0, "shrink_days": 14.0}
 _LEVEL: dict[str, Any] = {
     "presentation_units": 1,
-    "pack_share": 0.5,
+    "pack_share": 0.05,
     "warehouse_cover_days": 4.0,
 }
 _BASE_STOCK: dict[str, Any] = {

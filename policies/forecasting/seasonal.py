@@ -2,8 +2,11 @@
 
 Levels are exponentially weighted means of sales with the weekday taken out, shrunk
 toward what the SKU sells in the chain times the store's share, with weight
-``shrink_days``. The spread of a day's demand is pooled over series of similar mean,
-because a single sparse series can't tell it.
+``shrink_days``. A day counts only for the share of its open time with book stock: sales
+of an empty shelf say nothing of demand, and taking them for demand would order less and
+less (linear in time: on hourly data with 12.8 % lost this over-corrects by about 8 %,
+where leaving it out is 13 % too low). The spread of a day's demand is pooled over series
+of similar mean, because a single sparse series can't tell it.
 """
 
 from __future__ import annotations
@@ -70,8 +73,9 @@ class SeasonalBaseline:
         factors = profile[:, weekdays].T
         age = np.arange(days)[::-1]
         weight = 0.5 ** (age / self.half_life_days)
-        level = self._level(sold, factors, weight, network.listed)
-        ratio = _variance_ratio(sold, level, factors, self.block_days)
+        out = panel.out_share
+        level = self._level(sold, factors, weight, out, network.listed)
+        ratio = _variance_ratio(sold, level, factors, out, self.block_days)
         return Forecast(
             panel.last_day + 1,
             first_weekday,
@@ -86,21 +90,40 @@ class SeasonalBaseline:
         sold: npt.NDArray[np.integer],
         factors: Floats,
         weight: Floats,
+        out_share: npt.NDArray[np.uint8] | None,
         listed: npt.NDArray[np.bool_],
     ) -> Floats:
-        """(L, K): weighted mean of weekday-free sales, shrunk toward the chain's level."""
+        """(L, K): weighted sales over weighted time in stock, shrunk toward the chain's level."""
         share = weight[:, None] * factors
-        exposure = share.sum(axis=0)
-        weighted = np.tensordot(weight, sold, axes=(0, 0)).astype(np.float64)
-        chain_rate = weighted.sum(axis=0) / max(float(exposure.sum()), 1e-12)
-        store_total = weighted.sum(axis=1)
-        mean_total = max(float(store_total.mean()), 1e-12)
-        relative = store_total / mean_total
+        weighted, exposure = _weigh(sold, share, weight, out_share)
+        stores = weighted.sum(axis=1) > 0
+        in_chain = np.maximum(exposure[stores].sum(axis=0), 1e-12)
+        chain_rate = weighted[stores].sum(axis=0) / in_chain
+        expected = (exposure * chain_rate).sum(axis=1)
+        relative = np.where(expected > 0, weighted.sum(axis=1) / np.maximum(expected, 1e-12), 0)
         prior = np.outer(relative, chain_rate)
-        pull = self.shrink_days * float(weight.mean())
-        level = (weighted + pull * prior) / (exposure + pull)[:, None]
+        pull = max(self.shrink_days * float(weight.mean()), 1e-9)
+        level = (weighted + pull * prior) / (exposure + pull)
         out: Floats = np.where(listed, level, 0.0)
         return out
+
+
+def _weigh(
+    sold: npt.NDArray[np.integer],
+    share: Floats,
+    weight: Floats,
+    out_share: npt.NDArray[np.uint8] | None,
+) -> tuple[Floats, Floats]:
+    """((L, K) weighted sales, (L, K) weighted days in stock), one day at a time."""
+    weighted = np.zeros(sold.shape[1:])
+    exposure = np.zeros(sold.shape[1:])
+    for day in range(len(sold)):
+        weighted += weight[day] * sold[day]
+        if out_share is None:
+            exposure += share[day][:, None]
+        else:
+            exposure += share[day][:, None] * (1.0 - out_share[day] / 100.0)
+    return weighted, exposure
 
 
 def _weekday_profile(
@@ -128,7 +151,11 @@ def _day_means(series: Floats, weekdays: npt.NDArray[np.integer]) -> Floats:
 
 
 def _variance_ratio(
-    sold: npt.NDArray[np.integer], level: Floats, factors: Floats, block_days: int
+    sold: npt.NDArray[np.integer],
+    level: Floats,
+    factors: Floats,
+    out_share: npt.NDArray[np.uint8] | None,
+    block_days: int,
 ) -> Floats:
     """(L, K) ≥ 1: squared error of block totals over their mean, pooled by mean bucket."""
     blocks = len(sold) // block_days
@@ -139,6 +166,10 @@ def _variance_ratio(
         rows = slice(len(sold) - (block + 1) * block_days, len(sold) - block * block_days)
         total = sold[rows].sum(axis=0, dtype=np.float64)
         mean = level * factors[rows].sum(axis=0)[:, None]
+        if out_share is not None:
+            # Blocks with an empty shelf would be taken for spread.
+            full = (out_share[rows] == 0).all(axis=0)
+            total, mean = total * full, mean * full
         top += np.bincount(bucket.ravel(), ((total - mean) ** 2).ravel(), len(top))
         below += np.bincount(bucket.ravel(), mean.ravel(), len(below))
     ratio = np.ones(len(top))

@@ -36,7 +36,8 @@ class CappedBaseStock:
     cap_share : float > 0 or None, largest order as a share of the protection interval's
         expected demand; None = no cap (plain base stock)
     presentation_units : int ≥ 0, least level of a listed SKU
-    pack_share : float in (0, 1], part of a case from which a case is ordered
+    pack_share : float in (0, 1], part of a case from which a case is ordered; near 0 a
+        level can never stay out of reach behind a large case
     warehouse_cover_days : float ≥ 0, safety cover of a warehouse beyond its protection
         interval
     """
@@ -45,7 +46,7 @@ class CappedBaseStock:
     safety_share: float = 1.0
     cap_share: float | None = None
     presentation_units: int = 1
-    pack_share: float = 0.5
+    pack_share: float = 0.05
     warehouse_cover_days: float = 4.0
 
     def __post_init__(self) -> None:

@@ -30,7 +30,7 @@ class MinMax:
     reorder_cover_days: float = 10.0
     order_up_to_cover_days: float = 17.0
     presentation_units: int = 1
-    pack_share: float = 0.5
+    pack_share: float = 0.05
     warehouse_cover_days: float = 7.0
 
     def __post_init__(self) -> None:
