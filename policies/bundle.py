@@ -85,15 +85,31 @@ class PolicyBundle:
 def review_due(network: Network, day: int, reviews_per_week: int) -> npt.NDArray[np.bool_]:
     """(L,) bool: whose review falls in the evening of day number `day`.
 
-    A warehouse is due daily. Stores with n reviews a week are due on n evenly
-    spread weekdays, staggered by their position on the axis.
+    A warehouse is due daily. Stores with n reviews a week are due on n evenly spread
+    weekdays. Each warehouse's stores are divided into seven sectors by direction, and a
+    sector shares its days, so that the stores of one day lie on common tours.
     """
     slots = np.unique((np.arange(reviews_per_week) * 7) // reviews_per_week)
     weekday = (network.start_date.weekday() + day) % 7
-    offset = np.arange(network.shape[0]) % 7
-    due = np.isin((weekday - offset) % 7, slots)
+    due = np.isin((weekday - delivery_sector(network)) % 7, slots)
     out: npt.NDArray[np.bool_] = due | (network.locations.kind == LocationKind.WAREHOUSE)
     return out
+
+
+def delivery_sector(network: Network) -> npt.NDArray[np.intp]:
+    """(L,) 0 … 6: direction of a store from its warehouse, seven sectors of equal count."""
+    places = network.locations
+    sector = np.zeros(network.shape[0], dtype=np.intp)
+    for warehouse in network.warehouses:
+        mine = np.flatnonzero(places.source == warehouse)
+        east = places.longitude[mine] - places.longitude[warehouse]
+        north = places.latitude[mine] - places.latitude[warehouse]
+        # A degree of longitude shrinks with the cosine of the latitude.
+        angle = np.arctan2(north, east * np.cos(np.radians(places.latitude[warehouse])))
+        rank = np.empty(len(mine), dtype=np.intp)
+        rank[np.argsort(angle, kind="stable")] = np.arange(len(mine))
+        sector[mine] = rank * 7 // max(len(mine), 1)
+    return sector
 
 
 def protection_days(network: Network, day: int, reviews_per_week: int) -> npt.NDArray[np.int32]:
