@@ -55,6 +55,18 @@ class Browser:
         self.driver.quit()
         shutil.rmtree(self._profile, ignore_errors=True)
 
+    def forget(self, origin: str) -> None:
+        """Drop everything the profile keeps of `origin`, and what was recorded."""
+        self.offline(False)
+        self.driver.get("about:blank")
+        self.driver.execute_cdp_cmd(
+            "Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"}
+        )
+        self.driver.get_log("performance")
+        self.driver.get_log("browser")
+        self.hosts, self.bytes = {}, 0
+        self.size(*DESKTOP)
+
     def size(self, width: int, height: int) -> None:
         """The viewport itself, phones included."""
         self.driver.execute_cdp_cmd(

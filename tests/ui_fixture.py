@@ -161,6 +161,8 @@ class FixtureGate:
 
 def flask_app() -> tuple[Flask, FixtureGate]:
     """A Flask app with the server-rendered pages and the stand-in log-in."""
+    from tests.phone_fixture import Till, api
+    from ui import phone
     from ui.web import DemoUser, make_blueprint
 
     app = Flask("fixture", static_folder=None)
@@ -168,4 +170,6 @@ def flask_app() -> tuple[Flask, FixtureGate]:
     gate = FixtureGate(app)
     users = [DemoUser(name, PASSWORD, person.role) for name, person in PEOPLE.items()]
     app.register_blueprint(make_blueprint(gate, users))
+    app.register_blueprint(phone.make_blueprint(gate, emulated=True))
+    app.register_blueprint(api(Till(), gate))
     return app, gate

@@ -13,13 +13,16 @@ import pandas as pd
 from ui import plots
 from ui.comparison import Comparison
 from ui.judgement import Verdict, verdict
-from ui.numerals import difference, figure, scaled
+from ui.numerals import difference, scaled
 from ui.pages.figures import Figures
 from ui.shell import Visit, legend_html
 from ui.tiles import Tile
 
 CHART_DAYS = 120
 SPARK_DAYS = 56
+
+
+_NUMBERS = {"actual": "actual", "twin": "twin", "low": "low", "high": "high", "gap": "difference"}
 
 
 @dataclass
@@ -199,26 +202,26 @@ class Charts:
         )
 
     def table(self, frame: pd.DataFrame, found: Comparison) -> pd.DataFrame:
-        """The table's columns as a person reads them."""
-        say, unit, money = self.visit.say, found.kpi.unit, self.figures.situation.currency
+        """The table's columns; figures stay numbers, in the unit shown, so that they sort."""
+        say, unit = self.visit.say, found.kpi.unit
+        shown = {
+            name: [scaled(value, unit) for value in frame[column]]
+            for name, column in _NUMBERS.items()
+        }
+        said = [f"{one.arrow} {say('judge.' + one.value)}" for one in frame["verdict"]]
+        names = {"store": frame["store"], "region": frame["region"]}
+        return pd.DataFrame({**names, **shown, "verdict": said})
 
-        def texts(column: str) -> list[str]:
-            return [figure(value, unit, say, money) for value in frame[column]]
-
-        return pd.DataFrame(
-            {
-                "store": frame["store"],
-                "region": frame["region"],
-                "actual": texts("actual"),
-                "twin": texts("twin"),
-                "low": texts("low"),
-                "high": texts("high"),
-                "gap": [difference(value, unit, say, money) for value in frame["difference"]],
-                "verdict": [
-                    f"{said.arrow} {say('judge.' + said.value)}" for said in frame["verdict"]
-                ],
-            }
-        )
+    def titles(self, found: Comparison) -> dict[str, str]:
+        """Column titles, numbers with their unit."""
+        say = self.visit.say
+        unit = {"share": "%"}.get(found.kpi.unit, "")
+        out = {name: say(f"executive.column_{name}") for name in ("store", "region", "verdict")}
+        for name in _NUMBERS:
+            text = say(f"executive.column_{name}")
+            own = self._gap_unit(found) if name == "gap" else unit
+            out[name] = f"{text}, {own}" if own else text
+        return out
 
     def date(self, day: int) -> dt.date:
         """Calendar date of a day number."""

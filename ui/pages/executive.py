@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models.widgets.tables import NumberFormatter
 
 from ui.i18n import Words
+from ui.numerals import NOTHING
 from ui.pages.charts import Charts
 from ui.pages.figures import TILE_KPIS, Figures
 from ui.shell import (
@@ -120,6 +122,7 @@ class _Board:
         return half
 
     def _table(self) -> pn.widgets.Tabulator:
+        figures = ("actual", "twin", "low", "high")
         table = pn.widgets.Tabulator(
             pd.DataFrame(),
             pagination="remote",
@@ -131,8 +134,12 @@ class _Board:
             layout="fit_columns",
             theme="midnight" if self.visit.colours.name == "dark" else "simple",
             stylesheets=[_table_css()],
-            text_align=dict.fromkeys(("actual", "twin", "low", "high", "gap"), "right"),
-            header_align=dict.fromkeys(("actual", "twin", "low", "high", "gap"), "right"),
+            text_align=dict.fromkeys((*figures, "gap"), "right"),
+            header_align=dict.fromkeys((*figures, "gap"), "right"),
+            formatters={
+                **{name: NumberFormatter(format="0.0", nan_format=NOTHING) for name in figures},
+                "gap": NumberFormatter(format="+0.00", nan_format=NOTHING),
+            },
             configuration=_pager_words(self.visit.say),
         )
         table.on_click(self._open_row)
@@ -172,7 +179,7 @@ class _Board:
         self.map.object = self.charts.map(frame)
         self.image.object = self.charts.image(found)
         self.table.value = self.charts.table(frame, found)
-        self.table.titles = {name: self.visit.say(f"executive.column_{name}") for name in _COLUMNS}
+        self.table.titles = self.charts.titles(found)
         if self.store is not None:
             self._show_store(self.store)
 
@@ -232,7 +239,6 @@ class _Board:
         return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>" if items else ""
 
 
-_COLUMNS = ("store", "region", "actual", "twin", "low", "high", "gap", "verdict")
 _H3_CSS = "h3 { font: 600 15px/1.35 var(--font); margin: 12px 0 4px; color: var(--text); }"
 
 
