@@ -1,0 +1,302 @@
+"""A lost-sales row as a scenario of the twin: one store, many SKUs, each a replication.
+
+Theory's clock in the continuous twin: "order at the start of period t" is the plan
+after close of day t − 1; the order is received before opening on day t + L; units
+demanded arrive as single-unit lines at random seconds of the open hours. Costs are read
+from the day facts a planner would see: stock at closing, units lost, order lines.
+
+A *block* is one category of SKUs. SKUs share nothing (a supplier has no limit, demand is
+independent), so blocks are independent replications, and the facts, which are kept by
+category, give one number per block without any counter of their own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from policies.bundle import PolicyBundle
+from policies.domain.errors import InvalidInput
+from policies.domain.facts import DayFacts
+from policies.domain.forecast import Forecast, SalesPanel
+from policies.domain.network import (
+    DAY_SECONDS,
+    Fleet,
+    FloatArray,
+    IntArray,
+    LocationKind,
+    Locations,
+    Network,
+    Skus,
+    Suppliers,
+)
+from policies.domain.ports import Replenisher
+from policies.domain.receipts import ReceiptColumns
+from policies.domain.view import NetworkView
+from policies.replenishment.fixed import ConstantOrder, FixedBaseStock
+from scenarios.verify.table import LostSalesRow
+from twin.run import simulate
+from twin.scenario import Opening, Scenario
+from twin.streams import stream
+
+BLOCKS = 50
+"""Independent replications in one simulation."""
+OPENS_S, CLOSES_S = 8 * 3600, 20 * 3600
+SIMULATED = ("base_stock", "capped_base_stock", "constant_order")
+EXACT_ROUTINE = ("optimal", "myopic1", "myopic2")
+_SHORTEST_WARMUP_DAYS = 200
+_RELAXATIONS = 12.0
+
+
+@dataclass(frozen=True)
+class World:
+    """What a row says about the store: the part that a mutant may change.
+
+    Attributes
+    ----------
+    replenisher : the policy under test
+    lead_time : int, periods L
+    warmup_days : int, ≥ 200
+    opening : int, units of each SKU at the start
+    """
+
+    replenisher: Replenisher
+    lead_time: int
+    warmup_days: int
+    opening: int
+
+
+@dataclass(frozen=True)
+class NoForecast:
+    """Policies with given numbers read no forecast."""
+
+    def fit(self, panel: SalesPanel, network: Network) -> Forecast:
+        """A forecast of nothing."""
+        nothing = np.zeros(network.shape, dtype=np.float32)
+        return Forecast(
+            panel.last_day + 1,
+            network.start_date.weekday(),
+            nothing,
+            np.ones((network.shape[0], 7), dtype=np.float32),
+            np.ones(network.shape, dtype=np.float32),
+            "none",
+        )
+
+
+@dataclass(frozen=True)
+class GrantEverything:
+    """A supplier without limit."""
+
+    def allocate(self, view: NetworkView, wanted: IntArray) -> IntArray:
+        """What is wanted."""
+        del view
+        return wanted
+
+
+def world_of(row: LostSalesRow) -> World:
+    """The row's store, with a warm-up that forgets its opening.
+
+    Under a constant order stock is a random walk with drift, pushed back at 0; it
+    forgets at the rate drift² / (2 · variance), so the warm-up is twelve such times
+    (e⁻¹² of the start is left) where that is longer than 200 days.
+    """
+    level = _parameter(row, "par1", row.par1)
+    warmup = max(_SHORTEST_WARMUP_DAYS, 20 * (row.lead_time + 1))
+    if row.policy == "base_stock":
+        return World(FixedBaseStock(level), row.lead_time, warmup, level)
+    if row.policy == "capped_base_stock":
+        cap = _parameter(row, "par2", row.par2)
+        return World(FixedBaseStock(level, cap), row.lead_time, warmup, level)
+    drift = row.mean - level
+    if drift <= 0:
+        raise InvalidInput(
+            f"a constant order of {level} against a mean demand of {row.mean:g}: stock grows "
+            "without end and no average exists",
+            field="par1",
+            row=row.number,
+            remedy="give a quantity below the mean",
+        )
+    forget = int(np.ceil(_RELAXATIONS * 2 * row.variance / drift**2))
+    return World(ConstantOrder(level), row.lead_time, max(warmup, forget), level)
+
+
+def _parameter(row: LostSalesRow, name: str, value: int | None) -> int:
+    if value is None:
+        raise InvalidInput(
+            f"{row.policy} needs {name}", field=name, row=row.number, remedy="give a whole number"
+        )
+    return value
+
+
+def simulate_blocks(
+    row: LostSalesRow,
+    world: World,
+    *,
+    skus_per_block: int,
+    days: int,
+    seed: int,
+    batch: int,
+    purpose: str = "verify",
+) -> dict[str, FloatArray]:
+    """One run of the twin: for each measure (BLOCKS,) means per SKU and day.
+
+    Parameters
+    ----------
+    days : int, days after the warm-up
+    batch : int, number of the run: another batch is another part of the row's stream
+    purpose : str, the pilot's draws are not the run's
+    """
+    skus = BLOCKS * skus_per_block
+    network = one_store(skus)
+    whole = world.warmup_days + days
+    rng = stream(seed, batch, purpose, f"row {row.number}")
+    opening = np.full(network.shape, world.opening, dtype=np.int32)
+    scenario = Scenario(
+        name=f"verify row {row.number}",
+        network=network,
+        demand=single_unit_lines(network, row, whole, rng),
+        first_day=0,
+        days=whole,
+        warmup_days=world.warmup_days,
+        opening=Opening(opening, opening),
+        panel_days=1,
+        direct=True,
+        direct_lead_time_days=world.lead_time,
+    )
+    bundle = PolicyBundle(
+        name=row.policy,
+        forecaster=NoForecast(),
+        replenisher=world.replenisher,
+        allocator=GrantEverything(),
+        reviews_per_week=7,
+        forecast_every_days=whole + 1,
+    )
+    result = simulate(scenario, bundle, seed=seed, replication=batch)
+    return block_means(result.facts, row, world.warmup_days, skus_per_block)
+
+
+def block_means(
+    facts: DayFacts, row: LostSalesRow, warmup_days: int, skus_per_block: int
+) -> dict[str, FloatArray]:
+    """(BLOCKS,) means per SKU and day of each measure, after the warm-up."""
+    sku_days = skus_per_block * (facts.days - warmup_days)
+
+    def total(name: str) -> FloatArray:
+        out: FloatArray = facts.get(name)[warmup_days:, 0].sum(axis=0).astype(np.float64)
+        return out
+
+    holding, lost = total("closing_stock_units") / sku_days, total("units_lost") / sku_days
+    return {
+        "cost": row.holding_cost * holding + row.lost_cost * lost,
+        "holding": holding,
+        "lost": lost,
+        "fill": 1.0 - total("units_lost") / total("units_demanded"),
+        "order_frequency": total("purchase_lines") / sku_days,
+        "demand": total("units_demanded") / sku_days,
+    }
+
+
+def one_store(skus: int) -> Network:
+    """A store alone with its suppliers; SKU k is of category ``k % BLOCKS``."""
+    number = np.arange(skus, dtype=np.int32)
+    whole = np.ones(skus, dtype=np.int32)
+    blocks = tuple(f"block {i}" for i in range(BLOCKS))
+    ids = tuple(f"{i}" for i in range(skus))
+    one = np.zeros(1, dtype=np.int32)
+    return Network(
+        locations=Locations(
+            ids=("store",),
+            kind=np.array([LocationKind.STORE], dtype=np.int8),
+            names=("store",),
+            region=("",),
+            latitude=np.zeros(1),
+            longitude=np.zeros(1),
+            opens_s=one + OPENS_S,
+            closes_s=one + CLOSES_S,
+            source=one - 1,
+            receives_from_s=one,
+            receives_until_s=one + OPENS_S,
+        ),
+        skus=Skus(
+            ids=ids,
+            names=ids,
+            category=number % BLOCKS,
+            categories=blocks,
+            unit_cost_cents=whole,
+            unit_price_cents=whole * 2,
+            pack_size=whole,
+            mass_g=whole,
+            volume_cm3=whole,
+            shelf_life_days=whole * 0,
+            gtin=("",) * skus,
+        ),
+        suppliers=Suppliers(blocks, np.ones((BLOCKS, 1), dtype=np.int32)),
+        fleet=Fleet(np.zeros(0, dtype=np.int32)),
+        listed=np.ones((1, skus), dtype=np.bool_),
+        distance_m=np.zeros((1, 1), dtype=np.int32),
+        start_date=dt.date(2024, 1, 1),
+    )
+
+
+def single_unit_lines(
+    network: Network, row: LostSalesRow, days: int, rng: np.random.Generator
+) -> ReceiptColumns:
+    """Demand of every SKU and day as lines of one unit at random open seconds."""
+    skus = network.shape[1]
+    if row.demand == "poisson":
+        counts = rng.poisson(row.mean, (days, skus))
+    else:
+        counts = rng.geometric(1 / (1 + row.mean), (days, skus)) - 1
+    t_s, sku = _scatter(counts.astype(np.int32), OPENS_S, CLOSES_S - OPENS_S, rng)
+    ones = np.ones(len(t_s), dtype=np.int32)
+    return ReceiptColumns(
+        ("store",),
+        network.skus.ids,
+        np.array([0, len(t_s)], dtype=np.int64),
+        t_s,
+        sku,
+        ones,
+        ones,
+        np.broadcast_to(np.int32(-1), len(t_s)),
+    )
+
+
+@njit(cache=True)
+def _scatter(
+    counts: IntArray, opens_s: int, open_s: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Lines of all days in time order: a counting sort over the seconds of each day."""
+    days, skus = counts.shape
+    size = 0
+    for day in range(days):
+        for k in range(skus):
+            size += counts[day, k]
+    t_s = np.empty(size, dtype=np.int32)
+    sku = np.empty(size, dtype=np.int32)
+    place = np.empty(open_s + 1, dtype=np.int64)
+    at = 0
+    for day in range(days):
+        units = 0
+        for k in range(skus):
+            units += counts[day, k]
+        second = np.empty(units, dtype=np.int32)
+        place[:] = 0
+        for i in range(units):
+            second[i] = np.int32(rng.random() * open_s)
+            place[second[i] + 1] += 1
+        for s in range(open_s):
+            place[s + 1] += place[s]
+        i = 0
+        for k in range(skus):
+            for _ in range(counts[day, k]):
+                to = at + place[second[i]]
+                place[second[i]] += 1
+                t_s[to] = day * DAY_SECONDS + opens_s + second[i]
+                sku[to] = k
+                i += 1
+        at += units
+    return t_s, sku

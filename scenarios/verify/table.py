@@ -1,0 +1,152 @@
+"""Reference tables: which kind a CSV file is, and its rows with every value checked."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from policies.domain.errors import InvalidInput
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "lost_sales": ("demand", "mean", "h", "L", "p", "policy", "par1"),
+    "ss": ("mean", "L", "K", "h", "p", "s", "S"),
+    "perishable": ("m", "L", "waste_cost", "issue", "policy", "S"),
+    "serial": ("stages", "lam", "b", "echelon_h", "lead", "S_star"),
+}
+"""Columns that make a table one of a kind; the answer columns are optional."""
+
+ANSWERS = ("cost", "holding", "lost", "fill")
+"""Answer columns of a lost-sales table, which are also what is estimated."""
+
+DEMANDS = ("poisson", "geometric")
+
+
+@dataclass(frozen=True)
+class LostSalesRow:
+    """One row of a lost-sales table: a store, a policy and, where known, the answers.
+
+    Attributes
+    ----------
+    number : int, position in the table, 1 = first row under the header
+    demand : str, ``poisson`` or ``geometric`` (support 0, 1, …)
+    mean : float, units per period
+    holding_cost, lost_cost : float, per unit left and per unit lost
+    lead_time : int, periods L
+    policy : str
+    par1, par2 : int or None
+    answers : dict, reference values by measure
+    """
+
+    number: int
+    demand: str
+    mean: float
+    holding_cost: float
+    lead_time: int
+    lost_cost: float
+    policy: str
+    par1: int | None
+    par2: int | None
+    answers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def references(self) -> dict[str, float]:
+        """The answers, and the mean demand: it is given, so it can be checked."""
+        return {**self.answers, "demand": self.mean}
+
+    @property
+    def variance(self) -> float:
+        """Variance of a period's demand."""
+        return self.mean if self.demand == "poisson" else self.mean * (1 + self.mean)
+
+
+def read_rows(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """Header and rows of a CSV file."""
+    if not path.is_file():
+        raise InvalidInput(f"no table at {path}", field="TABLE", remedy="give a CSV file")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        header = tuple(reader.fieldnames or ())
+        rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+    if not rows:
+        raise InvalidInput(f"{path.name} has no rows", field="TABLE", remedy="give rows to verify")
+    return header, rows
+
+
+def kind_of(header: tuple[str, ...], wanted: str | None = None) -> str:
+    """The table's kind, from its columns unless `wanted` says it."""
+    if wanted is not None and wanted not in REQUIRED:
+        raise InvalidInput(
+            f"no kind {wanted!r}", field="--kind", remedy=f"one of {', '.join(REQUIRED)}"
+        )
+    fits = [kind for kind, columns in REQUIRED.items() if set(columns) <= set(header)]
+    if wanted is not None:
+        missing = [name for name in REQUIRED[wanted] if name not in header]
+        if missing:
+            raise InvalidInput(
+                f"a {wanted} table needs the column {missing[0]!r}",
+                field=missing[0],
+                remedy=f"columns found: {', '.join(header)}",
+            )
+        return wanted
+    if len(fits) != 1:
+        raise InvalidInput(
+            "the columns fit no kind of reference table",
+            field="TABLE",
+            remedy=f"give --kind; columns found: {', '.join(header)}",
+        )
+    return fits[0]
+
+
+def lost_sales_row(number: int, cells: Mapping[str, str]) -> LostSalesRow:
+    """A checked row; raises :class:`InvalidInput` with column and row."""
+    demand = cells["demand"].lower()
+    if demand not in DEMANDS:
+        raise InvalidInput(
+            f"demand is {cells['demand']!r}",
+            field="demand",
+            row=number,
+            remedy=f"one of {', '.join(DEMANDS)}",
+        )
+    return LostSalesRow(
+        number,
+        demand,
+        _number(cells, "mean", number, above=0.0),
+        _number(cells, "h", number),
+        _whole(cells, "L", number),
+        _number(cells, "p", number),
+        cells["policy"],
+        _maybe_whole(cells, "par1", number),
+        _maybe_whole(cells, "par2", number),
+        {name: _number(cells, name, number) for name in ANSWERS if cells.get(name)},
+    )
+
+
+def _number(cells: Mapping[str, str], name: str, row: int, above: float | None = None) -> float:
+    try:
+        value = float(cells[name])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0 or (above is not None and value <= above):
+        raise InvalidInput(
+            f"{name} is {cells[name]!r}",
+            field=name,
+            row=row,
+            remedy="give a number" + (" above 0" if above == 0 else ", not negative"),
+        )
+    return value
+
+
+def _whole(cells: Mapping[str, str], name: str, row: int) -> int:
+    value = _number(cells, name, row)
+    if value != int(value):
+        raise InvalidInput(
+            f"{name} is {cells[name]!r}", field=name, row=row, remedy="give a whole number"
+        )
+    return int(value)
+
+
+def _maybe_whole(cells: Mapping[str, str], name: str, row: int) -> int | None:
+    return _whole(cells, name, row) if cells.get(name) else None
