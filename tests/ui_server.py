@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,13 +36,20 @@ def served(*arguments: str) -> Iterator[str]:
 
 def main() -> None:
     from tests.ui_fixture import FixtureSource, flask_app
+    from tests.whatif_fixture import FixtureLaboratory
     from ui.dashboards import start
     from ui.pages.executive import executive
+    from ui.pages.planner import planner
 
     numbers = [int(text) for text in sys.argv[1:]] or [24, 70, 21, 8]
     source = FixtureSource(*numbers)
     app, gate = flask_app()
-    server = start(app, gate, {"twin": lambda visit: executive(source, visit)}, 0)
+    laboratory = FixtureLaboratory(step=4)
+    pages = {
+        "twin": lambda visit: executive(source, visit),
+        "whatif": lambda visit: planner(source, laboratory, visit),
+    }
+    server = start(app, gate, pages, int(os.environ.get("PORT", "0")))
     server.start()
     print(f"{MARK}{server.port}", flush=True)
     server.io_loop.start()

@@ -40,11 +40,9 @@ def difference(
     """A signed difference; differences of shares are percentage points."""
     if not math.isfinite(value):
         return NOTHING
-    text = number(abs(value), unit, digits=digits)
-    zero = not any(letter in "123456789" for letter in text)
-    sign = "±" if zero else "+" if value > 0 else "−"
+    text = _signed(value, unit, digits)
     name = "points" if unit == "share" else unit
-    return say(f"unit.{name}", number=sign + text, currency=currency).strip()
+    return say(f"unit.{name}", number=text, currency=currency).strip()
 
 
 def spread(low: float, high: float, unit: str, say: Words, *, digits: int | None = None) -> str:
@@ -55,18 +53,38 @@ def spread(low: float, high: float, unit: str, say: Words, *, digits: int | None
     return say(f"unit.{unit}", number=both, currency="").strip()
 
 
+def interval(
+    low: float, high: float, unit: str, say: Words, currency: str = "", *, digits: int | None = None
+) -> str:
+    """Two signed differences as one interval, its unit said once."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NOTHING
+    ends = (_signed(low, unit, digits), _signed(high, unit, digits))
+    name = "points" if unit == "share" else unit
+    return say(f"unit.{name}", number=" … ".join(ends), currency=currency).strip()
+
+
+def _signed(value: float, unit: str, digits: int | None) -> str:
+    text = number(abs(value), unit, digits=digits)
+    zero = not any(letter in "123456789" for letter in text)
+    return ("±" if zero else "+" if value > 0 else "−") + text
+
+
 def telling_digits(value: float, others: Sequence[float], unit: str, most: int = 3) -> int:
-    """The fewest decimals, from the unit's own, that tell `value` from each of `others`."""
+    """The fewest decimals, from the unit's own, that tell `value` from each of `others`.
+
+    Where no number of decimals up to `most` can, the most are shown.
+    """
     fewest = _DIGITS.get(unit, 1)
     known = [scaled(other, unit) for other in others if math.isfinite(other)]
     if not math.isfinite(value) or not known:
         return fewest
     mine = scaled(value, unit)
     for places in range(fewest, most):
-        step = 0.5 * 10.0**-places
-        if all(
-            round(mine, places) != round(other, places) and abs(mine - other) >= step
+        apart = all(
+            round(mine, places) != round(other, places) and round(abs(mine - other), places) > 0
             for other in known
-        ):
+        )
+        if apart:
             return places
     return most

@@ -176,13 +176,15 @@ def page(visit: Visit, title: str, bar: pn.pane.HTML, *main: pn.viewable.Viewabl
         busy_indicator="linear",
         template=page_template(visit.say.html_lang),
         raw_css=[page_css(colours)],
-        sx=_HEADER_SX,
+        sx=_PAGE_SX,
         meta_viewport="width=device-width, initial-scale=1",
     )
 
 
-_HEADER_SX = {
-    "& .title": {"fontSize": {"xs": "16px", "sm": "22px"}, "fontWeight": 700},
+_PAGE_SX = {
+    # The page's own box is painted as paper, which would hide the edges of cards.
+    "& .main": {"backgroundColor": "var(--background)"},
+    "& .title": {"fontSize": {"xs": "15px", "sm": "22px"}, "fontWeight": 700},
 }
 
 

@@ -70,6 +70,34 @@ def test_the_executive_page_reads_well(visit, address, language, theme, size):
     assert browser.complaints() == []
 
 
+PRESS = """
+const find = (root) => {
+  for (const e of root.querySelectorAll('*')) {
+    if (e.matches('button') && e.innerText.includes('10')) return e;
+    const inner = e.shadowRoot && find(e.shadowRoot);
+    if (inner) return inner;
+  }
+};
+find(document).click();
+"""
+
+
+@pytest.mark.parametrize(("language", "theme"), [("zh", "dark"), ("en", "light")])
+def test_the_what_if_page_runs_to_a_verdict(visit, address, language, theme):
+    browser = visit("planner")
+    open_page(browser, address, "/whatif", language, theme)
+    browser.script(PRESS)
+    word = {"zh": "无明显差异", "en": "no clear difference"}[language]
+    browser.wait(f"(() => {{ {TEXT} }})().some((part) => part.includes('{word}'))", 30)
+    text = browser.script(TEXT)
+    if language == "zh":
+        names = re.compile(NAMES.pattern + r"|Next week, more service|base_stock|Planner")
+        left = [part for part in text if SENTENCE.search(names.sub("", part))]
+        assert [part for part in left if "extends" not in part] == []
+    assert set(browser.requested_hosts()) == {"127.0.0.1"}
+    assert browser.complaints() == []
+
+
 def test_a_click_on_a_store_opens_its_days(visit, address):
     browser = visit("executive")
     open_page(browser, address, "/twin", "en", "light")

@@ -100,7 +100,7 @@ class _Board:
             ),
             self._half(say("executive.since_when"), "", self.since_words, self.image),
             sizing_mode="stretch_width",
-            styles={"gap": "12px"},
+            gap="12px",
         )
         return [
             self.labels,
