@@ -21,10 +21,16 @@ from policies.replenishment.fixed import ConstantOrder, FixedBaseStock
 from policies.replenishment.levels import class_count
 from policies.replenishment.min_max import MinMax
 from policies.routing.savings import SavingsRouter
+from policies.transfer.min_cost_flow import MinCostFlowTransfer
 
 Params = Mapping[str, Any]
 FRACTILES = tuple(f"fractile_{i}" for i in range(class_count()))
-_COMMON: dict[str, Any] = {"reviews_per_week": 7, "half_life_days": 21.0, "shrink_days": 14.0}
+_COMMON: dict[str, Any] = {
+    "reviews_per_week": 7,
+    "half_life_days": 21.0,
+    "shrink_days": 14.0,
+    "lateral_transfers": False,
+}
 _LEVEL: dict[str, Any] = {
     "presentation_units": 1,
     "pack_share": 0.05,
@@ -105,6 +111,7 @@ def build_bundle(
     router : Router, optional
         Default: the deterministic cheap router.
     transfer : TransferPolicy, optional
+        Default: min-cost flow where the parameter ``lateral_transfers`` is true.
 
     Raises
     ------
@@ -132,7 +139,7 @@ def build_bundle(
         ),
         replenisher=recipe.replenisher(full),
         allocator=FairShare(),
-        transfer=transfer,
+        transfer=transfer or (MinCostFlowTransfer() if full["lateral_transfers"] else None),
         router=router or SavingsRouter(),
         reviews_per_week=int(full["reviews_per_week"]),
     )

@@ -1,0 +1,181 @@
+"""The evidence gate: what has to hold before a policy goes live, on weeks tuning never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.facts import CostModel, DayFacts
+from policies.domain.kpis import kpi, value
+from policies.domain.network import Network
+from scenarios.compare import RESAMPLED, Difference, compare, paired_difference
+
+COST = kpi("cost_per_unit_demanded")
+FILL = kpi("true_fill_rate")
+AVAILABILITY = kpi("on_shelf_availability")
+LEAST_GROUP = 8
+"""Groups of fewer stores are pooled with the next one: fixed before any result is seen."""
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """Limits of the gate.
+
+    Attributes
+    ----------
+    least_effect : float, share of the incumbent's cost that has to be saved
+    fill_loss : float, most loss of true fill (one-sided 95 % bound), share points
+    group_availability_loss : float, the same per region and store decile, for availability
+    stress_loss : float, most relative extra cost in a stress world
+    """
+
+    least_effect: float = 0.01
+    fill_loss: float = 0.002
+    group_availability_loss: float = 0.005
+    stress_loss: float = 0.02
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition, what was found, and whether it holds."""
+
+    name: str
+    holds: bool
+    found: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's answer.
+
+    Attributes
+    ----------
+    promoted : bool, every check holds
+    reasons : tuple of str, what did not hold, or why it may go live
+    checks : tuple of Check
+    kpis : tuple of Difference, winner against incumbent
+    resampled : str, what the intervals resample
+    """
+
+    promoted: bool
+    reasons: tuple[str, ...]
+    checks: tuple[Check, ...]
+    kpis: tuple[Difference, ...]
+    resampled: str = RESAMPLED
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for the release and the summary."""
+        return asdict(self)
+
+
+DEFAULT_RULES = GateRules()
+
+
+def judge(
+    incumbent: Sequence[DayFacts],
+    candidate: Sequence[DayFacts],
+    network: Network,
+    costs: CostModel,
+    *,
+    stress: Sequence[tuple[str, DayFacts, DayFacts]] = (),
+    rules: GateRules = DEFAULT_RULES,
+) -> Verdict:
+    """Whether `candidate` may replace `incumbent`.
+
+    Parameters
+    ----------
+    incumbent, candidate : facts of the gate's weeks per replication, same order
+    stress : (world, incumbent's facts, candidate's facts) of hard worlds
+    """
+    cost = paired_difference(COST, incumbent, candidate, network, costs)
+    fill = paired_difference(FILL, incumbent, candidate, network, costs)
+    effect = -cost.difference / cost.incumbent
+    checks = [
+        Check(
+            "cost interval below 0",
+            cost.high < 0,
+            f"{cost.difference:+.3f} cents per unit demanded, 95 % interval "
+            f"{cost.low:+.3f} to {cost.high:+.3f}",
+        ),
+        Check(
+            "effect large enough",
+            effect >= rules.least_effect,
+            f"saves {100 * effect:.2f} %, at least {100 * rules.least_effect:.0f} % is asked for",
+        ),
+        Check(
+            "fill of recorded demand not worse",
+            fill.loss_bound < rules.fill_loss,
+            f"{100 * fill.difference:+.2f} pp; loss at most {100 * fill.loss_bound:.2f} pp "
+            f"(one-sided 95 % bound), {100 * rules.fill_loss:.1f} pp allowed",
+        ),
+        _no_group_harmed(incumbent, candidate, network, costs, rules),
+        *[_stress(one, costs, rules) for one in stress],
+    ]
+    failed = [f"{check.name}: {check.found}" for check in checks if not check.holds]
+    passed = [f"{check.name}: {check.found}" for check in checks[:3]]
+    return Verdict(
+        not failed,
+        tuple(failed or passed),
+        tuple(checks),
+        tuple(compare(incumbent, candidate, network, costs)),
+    )
+
+
+def store_groups(
+    network: Network, incumbent: Sequence[DayFacts]
+) -> dict[str, npt.NDArray[np.int32]]:
+    """Regions, and fifths of stores by units sold under the incumbent; small ones pooled."""
+    stores = network.stores
+    groups: dict[str, npt.NDArray[np.int32]] = {}
+    regions = np.array([network.locations.region[i] for i in stores])
+    small: list[int] = []
+    for region in dict.fromkeys(regions.tolist()):
+        rows = stores[regions == region]
+        if len(rows) < LEAST_GROUP:
+            small += rows.tolist()
+        else:
+            groups[f"region {region}"] = rows
+    if len(small) >= LEAST_GROUP:
+        groups["small regions together"] = np.sort(np.array(small, dtype=np.int32))
+    sold = sum(facts.get("units_sold").sum(axis=(0, 2)) for facts in incumbent)
+    order = stores[np.argsort(np.asarray(sold)[stores], kind="stable")]
+    parts = min(10, len(stores) // LEAST_GROUP)
+    for i, rows in enumerate(np.array_split(order, parts) if parts > 1 else ()):
+        groups[f"stores by size, part {i + 1} of {parts}"] = np.sort(rows)
+    return groups
+
+
+def _no_group_harmed(
+    incumbent: Sequence[DayFacts],
+    candidate: Sequence[DayFacts],
+    network: Network,
+    costs: CostModel,
+    rules: GateRules,
+) -> Check:
+    worst, where = -np.inf, "no group is large enough"
+    for name, rows in store_groups(network, incumbent).items():
+        found = paired_difference(AVAILABILITY, incumbent, candidate, network, costs, stores=rows)
+        if found.loss_bound > worst:
+            worst, where = found.loss_bound, name
+    return Check(
+        "no group of stores harmed",
+        bool(worst < rules.group_availability_loss),
+        f"largest loss of availability {100 * worst:.2f} pp (one-sided 95 % bound) in {where}, "
+        f"{100 * rules.group_availability_loss:.1f} pp allowed",
+    )
+
+
+def _stress(one: tuple[str, DayFacts, DayFacts], costs: CostModel, rules: GateRules) -> Check:
+    world, incumbent, candidate = one
+    before, after = float(value(COST, incumbent, costs)), float(value(COST, candidate, costs))
+    extra = after / before - 1
+    return Check(
+        f"holds under {world}",
+        extra <= rules.stress_loss,
+        f"costs {100 * extra:+.1f} % against the incumbent, "
+        f"{100 * rules.stress_loss:.0f} % allowed",
+    )

@@ -1,0 +1,126 @@
+"""Runs of (world, policy, replication), one process or many, the same answer either way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from policies.domain.errors import ScenarioInvalid, StoretwinError
+from policies.domain.facts import DayFacts
+from policies.registry import build_bundle
+from scenarios.worlds import WorldSpec, demand_of, scenario_of
+from twin.result import RunResult, Trace
+from twin.run import simulate
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy by name and flat parameters; `label` names it in tables."""
+
+    label: str
+    name: str
+    params: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, label: str, name: str, params: dict[str, Any] | None = None) -> Policy:
+        """From a dict of parameters."""
+        return cls(label, name, tuple(sorted((params or {}).items())))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The parameters as a dict."""
+        return dict(self.params)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run. Only the facts of the KPI window come back, unless `keep_all`."""
+
+    world: WorldSpec
+    policy: Policy
+    replication: int
+    keep_all: bool = False
+    trace: Trace = field(default_factory=Trace)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job leaves: facts after the warm-up, and what it took."""
+
+    job: Job
+    facts: DayFacts
+    seconds: float
+    lines: int
+    result: RunResult | None = None
+
+
+def run_job(job: Job) -> Outcome:
+    """Simulate one job.
+
+    Raises
+    ------
+    StoretwinError
+        Named with world, policy, replication and seed, so that it can be repeated.
+    """
+    began = time.perf_counter()
+    world, policy = job.world, job.policy
+    scenario = scenario_of(world, job.replication)
+    try:
+        bundle = replace(build_bundle(policy.name, policy.as_dict()), name=policy.label)
+        result = simulate(
+            scenario, bundle, seed=world.seed, replication=job.replication, trace=job.trace
+        )
+    except StoretwinError as error:
+        error.detail = (
+            f"{error.detail} (world {world.name}, policy {policy.label}, "
+            f"replication {job.replication}, seed {world.seed})"
+        )
+        raise
+    facts = result.facts.window(world.first_day + world.warmup_days, world.last_day)
+    return Outcome(
+        job,
+        facts,
+        time.perf_counter() - began,
+        result.counters.get("lines", 0),
+        result if job.keep_all else None,
+    )
+
+
+def run_jobs(jobs: Sequence[Job], workers: int = 1, progress: Tell | None = None) -> list[Outcome]:
+    """Outcomes in the order of `jobs`.
+
+    The demand of each (world, replication) is drawn before the first run, so that no two
+    processes draw the same and every policy meets the same customers.
+    """
+    if workers < 1:
+        raise ScenarioInvalid(f"workers is {workers}", field="workers", remedy="at least 1")
+    tell = progress or (lambda done, whole: None)
+    for world, replication in dict.fromkeys((job.world, job.replication) for job in jobs):
+        demand_of(world, replication)
+    done = 0
+    if workers == 1 or len(jobs) == 1:
+        outcomes = []
+        for job in jobs:
+            outcomes.append(run_job(job))
+            done += 1
+            tell(done, len(jobs))
+        return outcomes
+    # Spawned, not forked: a forked child would share the parent's threads and locks.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+        futures = {pool.submit(run_job, job): i for i, job in enumerate(jobs)}
+        found: dict[int, Outcome] = {}
+        try:
+            for future in as_completed(futures):
+                found[futures[future]] = future.result()
+                done += 1
+                tell(done, len(jobs))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [found[i] for i in range(len(jobs))]

@@ -1,0 +1,192 @@
+"""WorldSpec: a world by folder and numbers, small enough to send to a worker process.
+
+Networks and demand lie in files that every process maps into memory; the demand of a
+replication is drawn once, kept, and shared by every policy that meets it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from policies.domain.facts import CostModel
+from policies.domain.network import Network
+from policies.domain.receipts import ReceiptColumns
+from scenarios.history.columns import open_receipts, save_receipts
+from scenarios.history.network_files import load_network
+from twin.demand.bootstrap import bootstrap
+from twin.demand.expansion import expand
+from twin.demand.pools import Pools, prepare_pools
+from twin.scenario import Frictions, Opening, Scenario, StoreRules, WarehouseRules
+
+CHAIN_SEGMENTS = "segments.json"
+
+
+@dataclass(frozen=True)
+class WorldSpec:
+    """Everything that decides a simulated world but the policy and the replication.
+
+    Attributes
+    ----------
+    name : str
+    chain : str, folder with ``network/`` and ``panel/`` (receipts as recorded)
+    first_day, days, warmup_days : window of the run
+    demand : {"replay", "expansion", "bootstrap"}
+    panel_expansion : float, k of expansion and bootstrap
+    demand_factor : float, scales k (replay can't be scaled and refuses)
+    bootstrap_days : (first, last) source days of a bootstrap
+    opening : str, folder of an :class:`Opening` saved before; "" = cover of mean demand
+    trucks_factor : float, scales each warehouse's number of trucks
+    """
+
+    name: str
+    chain: str
+    first_day: int
+    days: int
+    warmup_days: int = 0
+    demand: str = "expansion"
+    panel_expansion: float = 1.0
+    demand_factor: float = 1.0
+    bootstrap_days: tuple[int, int] = (0, 0)
+    seed: int = 1
+    opening: str = ""
+    opening_cover_days: float = 14.0
+    trucks_factor: float = 1.0
+    frictions: Frictions = field(default_factory=Frictions)
+    store: StoreRules = field(default_factory=StoreRules)
+    warehouse: WarehouseRules = field(default_factory=WarehouseRules)
+    costs: CostModel = field(default_factory=CostModel)
+
+    @property
+    def last_day(self) -> int:
+        """Last simulated day."""
+        return self.first_day + self.days - 1
+
+    def sha256(self) -> str:
+        """Hash of the resolved form (the chain counts by its content, not by its place)."""
+        plain = asdict(self) | {"chain": chain_sha256(Path(self.chain))}
+        plain["opening"] = bool(self.opening)
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def chain_sha256(chain: Path) -> str:
+    """Hash over the files of a chain."""
+    sha = hashlib.sha256()
+    for path in sorted([*chain.glob("network/*"), *chain.glob("panel/*"), *chain.glob("*.json")]):
+        if path.is_file():
+            sha.update(path.name.encode())
+            with path.open("rb") as file:
+                sha.update(hashlib.file_digest(file, "sha256").digest())
+    return sha.hexdigest()
+
+
+def save_chain(
+    chain: Path, network: Network, panel: ReceiptColumns, segments: list[tuple[int, int]]
+) -> None:
+    """Write a chain's folder; `segments` are the splits that no drawn basket crosses."""
+    from scenarios.history.network_files import save_network  # noqa: PLC0415
+
+    save_network(network, chain / "network")
+    save_receipts(panel, chain / "panel")
+    (chain / CHAIN_SEGMENTS).write_text(json.dumps(segments))
+
+
+@lru_cache(maxsize=4)
+def network_of(chain: str) -> Network:
+    """The chain's network, once per process."""
+    return load_network(Path(chain) / "network")
+
+
+@lru_cache(maxsize=2)
+def _pools(chain: str) -> Pools:
+    panel = open_receipts(Path(chain) / "panel")
+    segments = json.loads((Path(chain) / CHAIN_SEGMENTS).read_text())
+    return prepare_pools(panel, network_of(chain), [tuple(one) for one in segments])
+
+
+def demand_of(world: WorldSpec, replication: int) -> ReceiptColumns:
+    """What customers want to buy in one replication, drawn once and kept beside the chain."""
+    panel = Path(world.chain) / "panel"
+    if world.demand == "replay":
+        return open_receipts(panel)
+    key = json.dumps(
+        [
+            world.demand,
+            world.panel_expansion * world.demand_factor,
+            world.seed,
+            replication,
+            world.first_day,
+            world.last_day,
+            world.bootstrap_days,
+        ]
+    )
+    folder = Path(world.chain) / "drawn" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    if not (folder / "ids.json").exists():
+        drawn = _draw(world, replication)
+        work = folder.with_name(f"{folder.name}.{replication}.part")
+        shutil.rmtree(work, ignore_errors=True)
+        save_receipts(drawn, work)
+        shutil.rmtree(folder, ignore_errors=True)
+        work.rename(folder)
+    return open_receipts(folder)
+
+
+def _draw(world: WorldSpec, replication: int) -> ReceiptColumns:
+    k = world.panel_expansion * world.demand_factor
+    pools = _pools(world.chain)
+    if world.demand == "bootstrap":
+        first, last = world.bootstrap_days
+        return bootstrap(
+            pools,
+            k,
+            world.seed,
+            replication,
+            source_first=first,
+            source_last=last,
+            first_day=world.first_day,
+            last_day=world.last_day,
+        )
+    return expand(pools, k, world.seed, replication, world.first_day, world.last_day)
+
+
+def scenario_of(world: WorldSpec, replication: int) -> Scenario:
+    """The executable scenario of one replication."""
+    network = network_of(world.chain)
+    if world.trucks_factor != 1.0:
+        trucks = np.maximum(1, np.round(network.fleet.trucks * world.trucks_factor))
+        network = replace(network, fleet=replace(network.fleet, trucks=trucks))
+    return Scenario(
+        name=world.name,
+        network=network,
+        demand=demand_of(world, replication),
+        first_day=world.first_day,
+        days=world.days,
+        warmup_days=world.warmup_days,
+        opening=load_opening(Path(world.opening)) if world.opening else None,
+        opening_cover_days=world.opening_cover_days,
+        warehouse=world.warehouse,
+        store=world.store,
+        frictions=world.frictions,
+        costs=world.costs,
+        panel_expansion=world.panel_expansion,
+    )
+
+
+def save_opening(opening: Opening, folder: Path) -> None:
+    """Write a state that a run can start from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {name: value for name, value in vars(opening).items() if isinstance(value, np.ndarray)}
+    np.savez_compressed(folder / "opening.npz", **arrays)
+
+
+def load_opening(folder: Path) -> Opening:
+    """The state that :func:`save_opening` wrote."""
+    with np.load(folder / "opening.npz") as arrays:
+        return Opening(**{name: arrays[name] for name in arrays})
