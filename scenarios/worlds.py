@@ -12,6 +12,7 @@ import shutil
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -182,8 +183,10 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
 def save_opening(opening: Opening, folder: Path) -> None:
     """Write a state that a run can start from."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: value for name, value in vars(opening).items() if isinstance(value, np.ndarray)}
-    np.savez_compressed(folder / "opening.npz", **arrays)
+    arrays: dict[str, Any] = {
+        name: value for name, value in vars(opening).items() if isinstance(value, np.ndarray)
+    }
+    np.savez(folder / "opening.npz", **arrays)
 
 
 def load_opening(folder: Path) -> Opening:

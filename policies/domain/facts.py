@@ -87,6 +87,8 @@ class CostModel:
     order_line_cents : administrative cost of a supplier order line
     lost_margin_factor : multiplies the margin of a unit not served (1 = the margin)
     waste_factor : share of a written-off unit's cost that is lost
+    replacement_rate : what bringing goods to the shelf costs, as a share of their cost;
+        charges stock that was used up and credits stock that was built up
     source : str, where the rates come from
     """
 
@@ -98,6 +100,7 @@ class CostModel:
     order_line_cents: float = 50.0
     lost_margin_factor: float = 1.0
     waste_factor: float = 1.0
+    replacement_rate: float = 0.15
     source: str = "assumed; see docs/assumptions.md"
 
 

@@ -109,13 +109,15 @@ def lost_margin_cents(facts: DayFacts, costs: CostModel) -> Floats:
     return np.asarray(facts.get("margin_lost_cents") * costs.lost_margin_factor, dtype=np.float64)
 
 
-def run_down_cents(facts: DayFacts, _: CostModel) -> Floats:
-    """(D, L, C) cents: stock used up without being replaced, at cost.
+def run_down_cents(facts: DayFacts, costs: CostModel) -> Floats:
+    """(D, L, C) cents: what it costs to bring back the stock that was used up.
 
-    As in a nature-of-expense account: a decrease of stock is an expense, an increase
-    is credited, so that no policy wins by selling out its shelves before the end.
+    Stock sold from the shelves without being replaced has saved its transport and
+    handling only until after the window; stock built up has paid them ahead. The goods
+    themselves count on neither side (docs/adr/0004).
     """
-    return -facts.get("stock_change_cents").astype(np.float64)
+    used_up = -facts.get("stock_change_cents").astype(np.float64)
+    return np.asarray(used_up * costs.replacement_rate, dtype=np.float64)
 
 
 COST_PARTS: dict[str, Part] = {
@@ -320,7 +322,8 @@ _ALL = (
         _cost(),
         _fact("units_demanded"),
         "twin only: divided by demand, since dividing by sales would reward not selling; "
-        "stock used up is the decrease of stock on hand and in transit, at cost",
+        "stock used up is the decrease of stock on hand and in transit, at the cost of "
+        "bringing it back",
     ),
     Kpi(
         "running_cost_per_unit_demanded",

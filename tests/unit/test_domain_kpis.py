@@ -51,7 +51,7 @@ WORKED = [
     (
         "cost_per_unit_demanded",
         {"units_demanded": 10, "margin_lost_cents": 50, "stock_change_cents": -20},
-        7.0,
+        5.3,
     ),
     (
         "running_cost_per_unit_demanded",

@@ -1,0 +1,144 @@
+"""What the command line does with scenarios: each returns one JSON-ready dict."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from policies.domain.errors import ScenarioInvalid
+from policies.domain.facts import CostModel, DayFacts
+from policies.domain.kpis import KPIS, value
+from scenarios.chains import chain_of
+from scenarios.compare import RESAMPLED, compare
+from scenarios.runner import Job, run_jobs
+from scenarios.scenario import diff, load_scenario
+from scenarios.worlds import network_of
+from twin.output import dataset, manifest, read, result_sha256, write, write_manifest
+from twin.result import RunResult
+
+
+def scenario_show(source: str) -> dict[str, Any]:
+    """The resolved form with its hash and lineage."""
+    found = load_scenario(source)
+    return {"scenario": found.values, "sha256": found.sha256(), "lineage": list(found.lineage)}
+
+
+def scenario_check(source: str) -> dict[str, Any]:
+    """Whether it can be simulated; errors are raised."""
+    found = load_scenario(source)
+    return {"scenario": found.name, "ok": True, "sha256": found.sha256()}
+
+
+def scenario_diff(a: str, b: str) -> dict[str, Any]:
+    """Keys that differ."""
+    return {"a": a, "b": b, "differences": diff(load_scenario(a), load_scenario(b))}
+
+
+def run_command(
+    source: str,
+    *,
+    out: Path,
+    replications: int | None = None,
+    workers: int = 1,
+    seed: int | None = None,
+    progress: Any = None,
+) -> dict[str, Any]:
+    """Simulate a scenario; the folder holds result.nc, manifest.json and scenario.json."""
+    began = time.perf_counter()
+    found = load_scenario(source)
+    if seed is not None:
+        found.values["seed"] = seed
+    count = replications if replications is not None else found.values.get("replications", 1)
+    if count < 1:
+        raise ScenarioInvalid(f"replications is {count}", field="--replications")
+    chain = chain_of(found)
+    world, policy = found.world(chain), found.policy()
+    jobs = [Job(world, policy, r, keep_all=True) for r in range(count)]
+    outcomes = run_jobs(jobs, workers, progress)
+    results = [one.result for one in outcomes if one.result is not None]
+    data = dataset(results, network_of(str(chain)).skus.ids)
+    out.mkdir(parents=True, exist_ok=True)
+    write(data, out / "result.nc")
+    (out / "scenario.json").write_text(
+        json.dumps({"values": found.values, "chain": str(chain)}, indent=1)
+    )
+    content = manifest(
+        data,
+        scenario_sha256={found.name: world.sha256()},
+        bundle_sha256={policy.label: policy_sha256(results)},
+        data_sha256=world.sha256(),
+        seconds={"total": time.perf_counter() - began},
+    )
+    write_manifest(content, out / "manifest.json")
+    facts = [one.facts for one in outcomes]
+    return {
+        "kpis": kpi_table(facts, world.costs),
+        "seconds": time.perf_counter() - began,
+        "result_sha256": result_sha256(data),
+        "out": str(out),
+        "replications": count,
+    }
+
+
+def policy_sha256(results: Sequence[RunResult]) -> str:
+    """Label of the policy behind results (its parameters stand in scenario.json)."""
+    return results[0].policy
+
+
+def kpi_table(facts: Sequence[DayFacts], costs: CostModel) -> dict[str, dict[str, Any]]:
+    """Mean over replications with its 95 % interval (Student t); null where undefined."""
+    out: dict[str, dict[str, Any]] = {}
+    for name, one in KPIS.items():
+        values = np.array([float(value(one, arm, costs)) for arm in facts])
+        half = np.nan
+        if len(values) > 1:
+            spread = values.std(ddof=1) / np.sqrt(len(values))
+            half = float(stats.t.ppf(0.975, len(values) - 1) * spread)
+        mean = float(values.mean())
+        out[name] = {"mean": mean, "low": mean - half, "high": mean + half, "unit": one.unit}
+    return out
+
+
+def compare_command(runs: Sequence[Path]) -> dict[str, Any]:
+    """Paired differences of the second and later runs against the first."""
+    if len(runs) < 2:
+        raise ScenarioInvalid("one run can't be compared", field="runs", remedy="name two folders")
+    arms = [_window_facts(folder) for folder in runs]
+    counts = {len(facts) for _, facts in arms}
+    if len(counts) != 1:
+        raise ScenarioInvalid(
+            f"the runs have {sorted(counts)} replications",
+            field="runs",
+            remedy="run both with the same --replications and --seed",
+        )
+    base_about, base = arms[0]
+    network = network_of(base_about["chain"])
+    rows: list[dict[str, Any]] = []
+    for folder, (_, facts) in zip(runs[1:], arms[1:], strict=True):
+        if facts[0].locations != base[0].locations or facts[0].days != base[0].days:
+            raise ScenarioInvalid(
+                f"{folder} has other stores or days than {runs[0]}",
+                field="runs",
+                remedy="compare runs of one chain and window",
+            )
+        rows += [
+            {**one.row(), "run": str(folder)} for one in compare(base, facts, network, CostModel())
+        ]
+    return {"kpis": rows, "resampled": RESAMPLED}
+
+
+def _window_facts(folder: Path) -> tuple[dict[str, Any], list[DayFacts]]:
+    if not (folder / "result.nc").exists():
+        raise ScenarioInvalid(f"{folder} holds no run", field="runs", remedy="run storetwin run")
+    about = json.loads((folder / "scenario.json").read_text())
+    values = about["values"]
+    first, _last = values["weeks"]
+    skip = 7 * (values.get("kpi_from_week", first) - first)
+    _, facts = read(folder / "result.nc")
+    return about, [one.window(one.first_day + skip, one.first_day + one.days - 1) for one in facts]

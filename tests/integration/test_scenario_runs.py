@@ -1,0 +1,169 @@
+"""Runs, comparisons and jobs on the tiny chain, one process or two."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from policies.domain.errors import InvalidInput, ScenarioInvalid
+from policies.domain.facts import CostModel
+from policies.domain.kpis import KPIS, kpi, value
+from scenarios import jobs
+from scenarios.chains import generated
+from scenarios.commands import compare_command, run_command
+from scenarios.compare import paired_difference
+from scenarios.gate import judge
+from scenarios.runner import Job, Policy, run_jobs
+from scenarios.scenario import load_scenario
+from scenarios.worlds import network_of
+
+
+@pytest.fixture
+def at_home(tmp_path, monkeypatch):
+    """Relative folders belong to the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_two_workers_write_the_same_bytes_as_one(at_home):
+    """Same seed, same file, whatever the number of processes."""
+    one = run_command("tiny", out=at_home / "one", replications=3, workers=1)
+    two = run_command("tiny", out=at_home / "two", replications=3, workers=2)
+    assert (at_home / "one/result.nc").read_bytes() == (at_home / "two/result.nc").read_bytes()
+    assert one["result_sha256"] == two["result_sha256"]
+    other = run_command("tiny", out=at_home / "three", replications=3, seed=9)
+    assert other["result_sha256"] != one["result_sha256"]
+
+
+def test_a_run_compared_with_itself_differs_by_nothing(at_home):
+    """No clear difference, and no error from zero variance."""
+    run_command("tiny", out=at_home / "a", replications=2)
+    run_command("tiny", out=at_home / "b", replications=2)
+    rows = compare_command([at_home / "a", at_home / "b"])["kpis"]
+    assert {row["verdict"] for row in rows} == {"no clear difference"}
+    assert all(row["difference"] == 0 for row in rows)
+
+
+def test_runs_of_other_replications_are_not_compared(at_home):
+    """The remedy says how."""
+    run_command("tiny", out=at_home / "a", replications=1)
+    run_command("tiny", out=at_home / "b", replications=2)
+    with pytest.raises(ScenarioInvalid, match="replications"):
+        compare_command([at_home / "a", at_home / "b"])
+
+
+def chain_jobs(at_home, labels, replications=2):
+    """Facts per policy on a 12-store generated chain."""
+    scenario = load_scenario("tiny")
+    settings = {"stores": 12, "skus": 20, "days": 42, "lines_per_store_day": 60, "seed": 4}
+    scenario.values.update({"weeks": [1, 6], "kpi_from_week": 3})
+    chain = generated(settings, at_home)
+    world = scenario.world(chain)
+    work = [Job(world, one, r) for one in labels for r in range(replications)]
+    done = run_jobs(work)
+    facts = {one.label: [o.facts for o in done if o.job.policy is one] for one in labels}
+    return network_of(str(chain)), facts
+
+
+GOOD = {"reviews_per_week": 1, **{f"fractile_{i}": 0.95 for i in range(6)}}
+
+
+def test_the_gate_refuses_half_the_safety_stock_and_a_pair_of_equals(at_home):
+    """And says why, with figures."""
+    good = Policy.of("good", "base-stock", GOOD)
+    twin = Policy.of("equal", "base-stock", {**GOOD, "half_life_days": 21.01})
+    bad = Policy.of("bad", "base-stock", {**GOOD, "safety_share": 0.5})
+    network, facts = chain_jobs(at_home, [good, twin, bad])
+    for rival in ("equal", "bad"):
+        verdict = judge(facts["good"], facts[rival], network, CostModel())
+        assert not verdict.promoted
+        assert verdict.reasons
+    fill = [value(kpi("true_fill_rate"), facts[name][0]) for name in ("good", "bad")]
+    assert fill[1] < fill[0]
+
+
+def test_every_figure_of_a_comparison_is_the_kpi_of_its_arm(at_home):
+    """One definition, used twice."""
+    a, b = Policy.of("a", "incumbent"), Policy.of("b", "base-stock", GOOD)
+    network, facts = chain_jobs(at_home, [a, b], replications=1)
+    for name in ("on_shelf_availability", "stock_turn", "cost_per_unit_demanded", "truck_km"):
+        found = paired_difference(KPIS[name], facts["a"], facts["b"], network, CostModel())
+        assert found.incumbent == pytest.approx(float(value(KPIS[name], facts["a"][0])))
+        assert found.winner == pytest.approx(float(value(KPIS[name], facts["b"][0])))
+        assert found.low <= found.difference <= found.high
+
+
+def test_the_interval_covers_the_truth_in_worlds_where_it_is_known():
+    """300 worlds with store, block and cell effects: nominal 95 %.
+
+    With three blocks the t has two degrees of freedom. Coverage below 91 % would be seen
+    by chance with probability 0.1 % if it were 95 % (binomial, n = 300).
+    """
+    from scipy import stats
+
+    from scenarios.compare import _two_way
+
+    rng = np.random.default_rng(77)
+    inside = 0
+    for _ in range(300):
+        table = (
+            rng.normal(0, 0.3, (100, 1)) + rng.normal(0, 0.1, (1, 3)) + rng.normal(0, 1, (100, 3))
+        )
+        deviation, freedom = _two_way(table)
+        inside += abs(table.sum()) <= stats.t.ppf(0.975, freedom) * deviation
+    assert inside / 300 >= 0.91
+
+
+def test_a_job_runs_in_its_own_process_and_leaves_a_compared_table(at_home):
+    """The web process only reads files."""
+    form = {
+        "name": "daily",
+        "extends": "tiny",
+        "scenario": {"policy": {"name": "base-stock", "params": {"reviews_per_week": 7}}},
+        "replications": 2,
+    }
+    job = jobs.submit(form)
+    deadline = time.monotonic() + 120
+    while jobs.status(job)["state"] not in jobs.ENDED and time.monotonic() < deadline:
+        time.sleep(0.2)
+    state = jobs.status(job)
+    assert state["state"] == "done", state
+    assert state["done"] == state["whole"] == 2
+    found = jobs.result(job)
+    assert {row["name"] for row in found["kpis"]} >= {"truck_km", "cost_per_unit_demanded"}
+    assert "policy.name" in [row["key"] for row in found["inputs"]]
+    assert jobs.list_jobs()[0]["id"] == job
+
+
+def test_a_job_that_is_stopped_or_dies_says_so(at_home):
+    """Never running forever."""
+    form = {"name": "long", "extends": "tiny", "replications": 900}
+    job = jobs.submit(form)
+    assert jobs.stop(job)["state"] == "stopped"
+    died = jobs.submit(form)
+    import os
+    import signal
+
+    os.killpg(int((jobs.JOBS / died / "pid").read_text()), signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while jobs.status(died)["state"] != "failed" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert jobs.status(died)["state"] == "failed"
+    with pytest.raises(InvalidInput, match="no result"):
+        jobs.result(died)
+
+
+@pytest.mark.parametrize("name", ["../../etc", "", "nope", "a/b"])
+def test_a_job_id_from_outside_names_no_other_folder(at_home, name):
+    """Path tricks find nothing."""
+    with pytest.raises(InvalidInput, match="no job"):
+        jobs.status(name)
+
+
+def test_a_form_with_an_impossible_scenario_starts_nothing(at_home):
+    """No folder is left."""
+    with pytest.raises(InvalidInput):
+        jobs.submit({"name": "x", "extends": "tiny", "scenario": {"weeks": [9, 1]}})
+    assert not jobs.JOBS.exists()

@@ -1,0 +1,109 @@
+"""Scenario files: inheritance that works, and errors that name file, key and remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.domain.errors import InvalidInput, ScenarioInvalid
+from scenarios.scenario import diff, from_values, library, load_scenario
+
+
+def write(folder, name, text):
+    """A scenario file."""
+    path = folder / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", sorted(library()))
+def test_every_scenario_of_the_library_resolves_and_says_what_it_is_about(name):
+    """None is broken, none is nameless."""
+    assert load_scenario(name).name == name
+    assert library()[name]
+
+
+def test_an_unknown_key_is_named_with_the_nearest_known_one(tmp_path):
+    """The remedy is a suggestion."""
+    path = write(tmp_path, "x", 'name = "x"\nextends = "base"\npanel_expansio = 3')
+    with pytest.raises(ScenarioInvalid) as caught:
+        load_scenario(path)
+    assert caught.value.field == "panel_expansio"
+    assert caught.value.row == path
+    assert "panel_expansion" in str(caught.value)
+
+
+def test_an_unknown_key_inside_a_table_is_named_with_its_path(tmp_path):
+    """frictions.shrink is no friction."""
+    path = write(tmp_path, "x", 'name = "x"\nextends = "base"\n[frictions]\nshrink_per_unit = 1')
+    with pytest.raises(ScenarioInvalid, match="shrink_per_unit_sold"):
+        load_scenario(path)
+
+
+def test_a_scenario_that_extends_itself_is_refused(tmp_path):
+    """Directly or in a circle."""
+    one = write(tmp_path, "one", 'name = "one"\nextends = "two.toml"')
+    write(tmp_path, "two", 'name = "two"\nextends = "one.toml"')
+    with pytest.raises(ScenarioInvalid, match="extends itself"):
+        load_scenario(one)
+    own = write(tmp_path, "own", 'name = "own"\nextends = "own.toml"')
+    with pytest.raises(ScenarioInvalid, match="extends itself"):
+        load_scenario(own)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("weeks = [5, 2]", "weeks"),
+        ("weeks = 'all'", "weeks"),
+        ("demand_factor = 1.2", "demand_factor"),
+        ("demand_factor = -1", "demand_factor"),
+        ("demand = 'magic'", "demand"),
+        ("kpi_from_week = 99", "kpi_from_week"),
+        ("replications = 0", "replications"),
+        ("replications = true", "replications"),
+        ("[policy]\nname = 'oracle'", "policy.name"),
+        ("[policy]\nname = 'base-stock'\nparams = { fractile_9 = 1 }", "policy.params.fractile_9"),
+        ("[frictions]\nshrink_per_unit_sold = -1", "frictions.shrink_per_unit_sold"),
+        ("[warehouse]\ndocks = 0", "warehouse"),
+    ],
+)
+def test_what_can_not_be_simulated_is_refused_by_its_key(tmp_path, text, field):
+    """Before a run starts, not in the middle of it."""
+    with pytest.raises(InvalidInput) as caught:
+        load_scenario(write(tmp_path, "x", f'name = "x"\nextends = "base"\n{text}'))
+    assert caught.value.field == field
+
+
+def test_broken_toml_is_told_with_its_line(tmp_path):
+    """TOML's own line number is kept."""
+    with pytest.raises(ScenarioInvalid, match="line 2"):
+        load_scenario(write(tmp_path, "x", 'name = "x"\nweeks = = 3'))
+
+
+def test_an_unknown_name_suggests_the_nearest_scenario():
+    """dayly-review."""
+    with pytest.raises(ScenarioInvalid, match="daily-review"):
+        load_scenario("dayly-review")
+
+
+def test_a_child_changes_only_what_it_says(tmp_path):
+    """Tables merge key by key; another policy drops the old one's parameters."""
+    path = write(
+        tmp_path, "x", 'name = "x"\nextends = "daily-review"\n[frictions]\ntruck_speed_factor = 0.5'
+    )
+    child = load_scenario(path)
+    assert child.values["frictions"] == {"shrink_per_unit_sold": 0.004, "truck_speed_factor": 0.5}
+    assert child.values["policy"]["params"] == {"reviews_per_week": 7}
+    back = from_values({"name": "y", "policy": {"name": "incumbent"}}, "daily-review")
+    assert "params" not in back.values["policy"]
+    keys = [row["key"] for row in diff(load_scenario("daily-review"), child)]
+    assert keys == ["frictions.truck_speed_factor", "name"]
+
+
+def test_the_hash_follows_the_resolved_form_and_nothing_else(tmp_path):
+    """Written another way, the same scenario."""
+    a = write(tmp_path, "a", 'name = "x"\nextends = "base"\nseed = 3')
+    b = write(tmp_path, "b", 'seed = 3\nextends = "base"\nname = "x"\n')
+    c = write(tmp_path, "c", 'name = "x"\nextends = "base"\nseed = 4')
+    hashes = [load_scenario(path).sha256() for path in (a, b, c)]
+    assert hashes[0] == hashes[1] != hashes[2]
