@@ -113,7 +113,8 @@ def record(
     """State how `demand` was drawn."""
     rule = (
         f"whole baskets, {pools.own_share:g} of the draws from the store's own and the rest "
-        f"from its cluster's, within {pools.window_days} days, same kind of day, same segment"
+        f"from its cluster's, within {pools.window_days} days, same kind of day, same "
+        f"segment; level of {pools.level_weeks} week(s)"
     )
     if method != "panel expansion":
         rule = "whole baskets of the source weeks by store and weekday, own and cluster's"
