@@ -157,10 +157,60 @@ def advance(
     int, rows written
     """
     place = lines.location[s]
+    begin, end = cursor[s], lines.offsets[s + 1]
+    if frailty.misscan > 0.0 or frailty.shrink > 0.0 or mode.trace:
+        written, stop = _with_frailty(
+            lines, s, begin, until, stock, sold, tally, master, frailty, totals, mode, rows
+        )
+        cursor[s] = stop
+        return int(written)
+    # The same without mis-scans, shrink and rows, on this store's rows alone: 5 x faster.
+    t, skus, quantity, price = lines.t, lines.sku, lines.quantity, lines.price
+    physical, book, sold_here = stock.physical[place], stock.book[place], sold[place]
+    mine, category = tally[place], master.category
+    i = begin
+    while i < end and t[i] <= until:
+        sku = np.uint32(skus[i])  # unsigned: no test for counting from the end
+        wanted = quantity[i]
+        have = physical[sku]
+        served = min(wanted, have)
+        if served < wanted:
+            _miss(lines, i, place, sku, wanted - served, stock, mine, master, frailty, totals, mode)
+        if served > 0:
+            physical[sku] = have - served
+            mine[category[sku], REVENUE] += np.int64(served) * price[i]
+            left = book[sku] - served
+            if left > 0:
+                book[sku] = left
+                sold_here[sku] += served
+            else:
+                _post(place, sku, served, t[i], stock, sold, mode, rows, 0)
+        i += 1
+    cursor[s] = i
+    return 0
+
+
+@njit(cache=True)
+def _with_frailty(
+    lines: Lines,
+    s: int,
+    begin: int,
+    until: int,
+    stock: Stock,
+    sold: Int32s,
+    tally: Int64s,
+    master: Master,
+    frailty: Frailty,
+    totals: Totals,
+    mode: Mode,
+    rows: Rows,
+) -> tuple[int, int]:
+    """(rows written, next line): as `advance`, with mis-scans, shrink and traced rows."""
+    place = lines.location[s]
     physical = stock.physical[place]
     mine = tally[place]
     written = 0
-    i = cursor[s]
+    i = begin
     end = lines.offsets[s + 1]
     while i < end and lines.t[i] <= until:
         sku = lines.sku[i]
@@ -180,8 +230,7 @@ def advance(
                     lines, s, i, place, served, stock, mine, master, frailty, mode, rows, written
                 )
         i += 1
-    cursor[s] = i
-    return int(written)
+    return written, i
 
 
 @njit(cache=True)
