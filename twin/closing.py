@@ -102,3 +102,20 @@ def close_day(
             row[6], row[7], row[8], row[9] = units, cents, moving, slow
             row[10], row[11] = listed, right
     return bad_place, bad_sku
+
+
+@njit(cache=True)
+def out_so_far(now: int, stock: Stock, out_share: npt.NDArray[np.uint8], master: Master) -> None:
+    """Fill percent of today's open time without book stock, up to `now`; stores only."""
+    midnight = now // 86_400 * 86_400
+    for place in range(out_share.shape[0]):
+        if not master.is_store[place]:
+            continue
+        opens, closes = midnight + master.opens[place], midnight + master.closes[place]
+        for k in range(out_share.shape[1]):
+            if not master.listed[place, k]:
+                continue
+            out = stock.out_today[place, k]
+            if stock.book[place, k] == 0:
+                out += max(min(now, closes) - max(stock.zero_since[place, k], opens), 0)
+            out_share[place, k] = 100 * out // (closes - opens)

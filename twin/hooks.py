@@ -90,8 +90,6 @@ class OrderSource(Protocol):
 class BundleOrders:
     """An order source that asks a policy bundle, as the twin does.
 
-    Its panel holds sales only: no forecaster that reads out-of-stock shares fits here.
-
     Parameters
     ----------
     scenario : Scenario
@@ -115,8 +113,10 @@ class BundleOrders:
             # Sales after yesterday's plan belong to yesterday's row.
             self._note_sales(model, day - 1)
         self._panel.begin_day()
+        model.note_out_of_stock(now_s)
         self._note_sales(model, day)
-        self.planner.issue(self._panel, day)
+        if self.planner.is_issue_due(day):
+            self.planner.issue(self._panel, day)
         account, shape = model.account, self._shape
         names = ("physical", "book", "waiting", "transit", "on_order", "reserved")
         arrays = {name: account.array(name, shape) for name in names}
@@ -131,3 +131,6 @@ class BundleOrders:
     def _note_sales(self, model: ReferenceModel, day: int) -> None:
         for cell, units in model.sold_by_day[day].items():
             self._panel.sold_today[cell] = units
+        self._panel.out_today[:] = 0
+        for cell, percent in model.out_share[day].items():
+            self._panel.out_today[cell] = percent

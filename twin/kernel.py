@@ -175,7 +175,19 @@ def advance(
         have = physical[sku]
         served = min(wanted, have)
         if served < wanted:
-            _miss(lines, i, place, sku, wanted - served, stock, mine, master, frailty, totals, mode)
+            _miss(
+                lines,
+                i,
+                place,
+                skus[i],
+                wanted - served,
+                stock,
+                mine,
+                master,
+                frailty,
+                totals,
+                mode,
+            )
         if served > 0:
             physical[sku] = have - served
             mine[category[sku], REVENUE] += np.int64(served) * price[i]
@@ -184,7 +196,7 @@ def advance(
                 book[sku] = left
                 sold_here[sku] += served
             else:
-                _post(place, sku, served, t[i], stock, sold, mode, rows, 0)
+                _post(place, skus[i], served, t[i], stock, sold, mode, rows, 0)
         i += 1
     cursor[s] = i
     return 0

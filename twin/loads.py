@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -116,6 +116,31 @@ def group(
         )
         for i, (lo, hi) in enumerate(zip(first.tolist(), last.tolist(), strict=True))
     ]
+
+
+def split(load: Load, parts: int, network: Network) -> list[Load]:
+    """The load as up to `parts` loads of about equal mass, cut between lines.
+
+    A store that needs more than one truck is a stop of several tours.
+    """
+    mass = network.skus.mass_g[load.sku].astype(np.float64) * load.ordered
+    middle = np.cumsum(mass) - mass / 2
+    part = np.minimum((middle / max(mass.sum(), 1.0) * parts).astype(np.int64), parts - 1)
+    out = []
+    for number in range(parts):
+        mine = part == number
+        if mine.any():
+            sku, ordered = load.sku[mine], load.ordered[mine]
+            out.append(
+                replace(
+                    load,
+                    sku=sku,
+                    ordered=ordered,
+                    shipped=np.zeros(len(sku), dtype=np.int32),
+                    cases=cases_of(network, sku, ordered),
+                )
+            )
+    return out
 
 
 def carried_loads(network: Network, opening: Opening, now: int) -> list[Load]:

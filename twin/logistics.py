@@ -7,6 +7,7 @@ Processes know time and order; what happens to stock is the business of a
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -150,20 +151,28 @@ class Logistics:
     def dispatch(self, loads: list[Load], routes: Iterable[Route], unserved: set[int]) -> None:
         """Start tonight's tours: the decision's routes, direct tours for what they miss.
 
+        A lane that several tours serve gives each of them one load, the last the rest.
         A stop that the router left out, with a reason, is cut: it orders again at its
         next review.
         """
+        routes = tuple(routes)
+        visits = Counter((route.warehouse, stop) for route in routes for stop in route.stops)
         # What was put off yesterday rides with tonight's load of the same lane.
         waiting: dict[tuple[int, int], list[Load]] = {}
         for load in loads:
             waiting.setdefault((load.origin, load.destination), []).append(load)
         for route in routes:
-            lanes = [(route.warehouse, stop) for stop in route.stops]
-            riding = [load for lane in lanes for load in waiting.pop(lane, [])]
+            riding = []
+            for lane in [(route.warehouse, stop) for stop in route.stops]:
+                visits[lane] -= 1
+                here = waiting.get(lane, [])
+                taken = here[:1] if visits[lane] else here
+                riding += taken
+                waiting[lane] = here[len(taken) :]
             if riding:
                 self._start(route.warehouse, riding, route.departs_s, route)
         for (warehouse, place), left in waiting.items():
-            if place not in unserved:
+            if left and place not in unserved:
                 self._start(warehouse, left, self._next_departure())
                 continue
             for load in left:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from policies.domain.network import DAY_SECONDS, IntArray
 from policies.domain.view import NetworkView
 from twin import draws
 from twin.kernel import Stock
-from twin.loads import Load, comply, group
+from twin.loads import Load, comply, group, split
 from twin.logistics import Logistics
 from twin.panel import GrowingPanel
 from twin.scenario import Scenario
@@ -62,12 +63,15 @@ class Planner:
             else np.zeros(0, dtype=np.uint64)
         )
 
-    def issue(self, panel: GrowingPanel, day: int) -> Forecast | None:
-        """A new forecast where one is due, else None."""
-        if self.forecast is not None:
-            age = day + 1 - self.forecast.issued_day
-            if age < min(self.bundle.forecast_every_days, self._made_of_days):
-                return None
+    def is_issue_due(self, day: int) -> bool:
+        """Whether the forecast is too old in the evening of `day`."""
+        if self.forecast is None:
+            return True
+        age = day + 1 - self.forecast.issued_day
+        return age >= min(self.bundle.forecast_every_days, self._made_of_days)
+
+    def issue(self, panel: GrowingPanel, day: int) -> Forecast:
+        """A new forecast from the panel, whose newest row is `day`."""
         began = time.perf_counter()
         self.forecast = self.bundle.issue_forecast(panel.view(day), self.scenario.network)
         self._made_of_days = panel.days
@@ -126,6 +130,14 @@ class Planner:
             lines, need_s = self._put_off
             loads += group(lines, network, need_s, self.made, direct=direct)
         loads += group(through, network, now, self.made + len(loads), direct=direct)
+        visits = Counter(stop for route in decision.routes for stop in route.stops)
+        if visits and max(visits.values()) > 1:
+            whole, loads = loads, []
+            for load in whole:
+                trucks = visits[load.destination] if load.kind == LineKind.REPLENISH else 1
+                loads += split(load, trucks, network) if trucks > 1 else [load]
+            for number, load in enumerate(loads, self.made):
+                load.number = number
         self.made += len(loads)
         self._put_off = (later, now) if len(later) else None
         return loads

@@ -95,6 +95,9 @@ class ReferenceModel:
         self.sold_by_day: defaultdict[int, defaultdict[Cell, int]] = defaultdict(
             lambda: defaultdict(int)
         )
+        self.out_share: dict[int, dict[Cell, int]] = {}
+        self._empty_since: dict[Cell, int] = {}
+        self._out_today: defaultdict[Cell, int] = defaultdict(int)
         self.env = simpy.Environment(initial_time=scenario.first_day * DAY_SECONDS)
         self.end_s = (scenario.first_day + scenario.days) * DAY_SECONDS
         self.lines = 0
@@ -189,10 +192,39 @@ class ReferenceModel:
 
     def _post(self, place: int, sku: int, units: int, row: int, now: int) -> None:
         account = self.account
-        account.book[place, sku] = max(account.book[place, sku] - units, 0)
+        self._set_book(place, sku, max(account.book[place, sku] - units, 0))
         account.sold[place, sku] += units
         self.sold_by_day[now // DAY_SECONDS][place, sku] += units
         self.hooks.sold(place, sku, units, row, now)
+
+    def _set_book(self, place: int, sku: int, units: int) -> None:
+        """Change the book and keep the open seconds that a store's record is at 0."""
+        cell = (place, sku)
+        before, self.account.book[cell] = self.account.book[cell], units
+        if before > 0 and units == 0:
+            self._empty_since[cell] = int(self.env.now)
+        elif before == 0 and units > 0:
+            self._out_today[cell] += self._empty_seconds(cell, int(self.env.now))
+
+    def _empty_seconds(self, cell: Cell, now: int) -> int:
+        """Open seconds of this day since the book of `cell` fell to 0."""
+        places, midnight = self.network.locations, now // DAY_SECONDS * DAY_SECONDS
+        opens = midnight + int(places.opens_s[cell[0]])
+        closes = midnight + int(places.closes_s[cell[0]])
+        return max(min(now, closes) - max(self._empty_since.get(cell, 0), opens), 0)
+
+    def note_out_of_stock(self, now: int) -> None:
+        """Percent of today's open time that each listed record was at 0, so far."""
+        places, share = self.network.locations, {}
+        for place in self.network.stores.tolist():
+            open_s = int(places.closes_s[place] - places.opens_s[place])
+            for sku in np.flatnonzero(self.network.listed[place]).tolist():
+                out = self._out_today.get((place, sku), 0)
+                if self.account.book.get((place, sku), 0) == 0:
+                    out += self._empty_seconds((place, sku), now)
+                if out:
+                    share[place, sku] = 100 * out // open_s
+        self.out_share[now // DAY_SECONDS] = share
 
     def _shrink(self, place: int, sku: int, served: int, number: int) -> None:
         rate = self.scenario.frictions.shrink_per_unit_sold
@@ -228,10 +260,12 @@ class ReferenceModel:
             sample = count_sample(listed, size, key, now // DAY_SECONDS).tolist()
             found = [self.account.physical[place, sku] for sku in sample]
             for sku, units in zip(sample, found, strict=True):
-                self.account.book[place, sku] = units
+                self._set_book(place, sku, units)
             self.hooks.counted(place, sample, found, now)
 
     def _closed(self, now: int) -> None:
+        self.note_out_of_stock(now)
+        self._out_today.clear()
         self.hooks.day_closed(now // DAY_SECONDS)
 
     # -- the floor that logistics works on ----------------------------------------------
@@ -247,7 +281,7 @@ class ReferenceModel:
             account.reserved[origin, sku] -= ordered
             account.on_order[place, sku] -= ordered - leaves
             account.physical[origin, sku] -= leaves
-            account.book[origin, sku] -= leaves
+            self._set_book(origin, sku, account.book[origin, sku] - leaves)
             account.transit[place, sku] += leaves
             grams += leaves * int(self.network.skus.mass_g[sku])
         load.kg = grams / 1e3
@@ -274,7 +308,7 @@ class ReferenceModel:
                 account.transit[place, sku] -= came
             booked.append(came - 1 if wrong < 0 else came)
             account.physical[place, sku] += came - 1 if wrong > 0 else came
-            account.book[place, sku] += booked[-1]
+            self._set_book(place, sku, account.book[place, sku] + booked[-1])
         load.received_s = now
         self.hooks.received(load, booked, now)
         for sku in load.sku.tolist():

@@ -11,6 +11,7 @@ import simpy
 from policies.bundle import PolicyBundle
 from policies.domain.decision import SUPPLIER, Decision
 from policies.domain.network import DAY_SECONDS
+from twin import closing
 from twin.clock import Phase
 from twin.floor import Floor
 from twin.journal import Journal
@@ -113,9 +114,10 @@ class World:
 
     def _plan(self, now: int) -> None:
         self.floor.advance_all(now)
-        issued = self.planner.issue(self.state.panel, now // DAY_SECONDS)
-        if issued is not None:
-            self.recorder.forecast_issued(issued)
+        if self.planner.is_issue_due(now // DAY_SECONDS):
+            state = self.state
+            closing.out_so_far(now, state.stock, state.panel.out_today, state.master)
+            self.recorder.forecast_issued(self.planner.issue(state.panel, now // DAY_SECONDS))
         decision = self.planner.decide(self.state.stock, now)
         if self.trace.decisions:
             self.decisions.append(decision)
