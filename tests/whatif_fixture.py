@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from policies.domain.errors import InvalidInput
 from ui.laboratory import Compared, ComparedKpi, Offer, Progress, WhatIf
 
-BASE = WhatIf("Promoted policy", "base-stock-7", "base_stock", 0.97, 12)
+BASE = WhatIf("Promoted policy", "base-stock-7", "base-stock", 0.97, 12)
 
 
 @dataclass
@@ -19,8 +19,12 @@ class FixtureLaboratory:
     step: int = 1
 
     def offer(self) -> Offer:
-        incumbent = WhatIf("Incumbent", "s-S-weekly", "s_S", 0.95, 12)
-        return Offer({"base-stock-7": BASE, "s-S-weekly": incumbent}, ("base_stock", "capped"))
+        incumbent = WhatIf("Incumbent", "s-S-weekly", "incumbent", 0.95, 12)
+        return Offer(
+            {"base-stock-7": BASE, "s-S-weekly": incumbent},
+            ("base-stock", "incumbent"),
+            frozenset({"base-stock"}),
+        )
 
     def seconds(self, what: WhatIf) -> float | None:
         return 4.0 * what.replications if self.queue else None
@@ -40,8 +44,8 @@ class FixtureLaboratory:
         self.queue[job] = (Progress(job, "queued", 0, what.replications), what)
         return job
 
-    def jobs(self) -> list[tuple[Progress, WhatIf]]:
-        return list(reversed(self.queue.values()))
+    def jobs(self) -> list[tuple[Progress, str]]:
+        return [(found, what.name) for found, what in reversed(self.queue.values())]
 
     def progress(self, job: str) -> Progress:
         found, what = self.queue[job]
@@ -75,4 +79,4 @@ class FixtureLaboratory:
             ComparedKpi("truck_km", 4210.0, 4385.0, 175.0, 60.0, 290.0, "worse"),
             ComparedKpi("cost_per_unit_demanded", 34.2, 33.7, -0.5, -1.1, 0.1, "unclear"),
         )
-        return Compared(what, found.done, rows)
+        return Compared(what.name, found.done, rows)

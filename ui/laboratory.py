@@ -68,12 +68,14 @@ class Offer:
     ----------
     bases : mapping of a name to the inputs behind it
     policies : names of registered policies
+    with_target : those among them that a service level target steers
     max_trucks, max_replications : int
     days : int, simulated days of a run
     """
 
     bases: dict[str, WhatIf]
     policies: tuple[str, ...]
+    with_target: frozenset[str] = frozenset()
     max_trucks: int = 40
     max_replications: int = 30
     days: int = 28
@@ -135,12 +137,12 @@ class Compared:
 
     Attributes
     ----------
-    what : WhatIf
+    name : str, of the scenario
     pairs : int, paired replications
     rows : tuple of ComparedKpi
     """
 
-    what: WhatIf
+    name: str
     pairs: int
     rows: tuple[ComparedKpi, ...] = field(default=())
 
@@ -164,8 +166,8 @@ class Laboratory(Protocol):
         """Queue it; the job's id."""
         ...
 
-    def jobs(self) -> Sequence[tuple[Progress, WhatIf]]:
-        """All jobs, newest first."""
+    def jobs(self) -> Sequence[tuple[Progress, str]]:
+        """All jobs with the names of their scenarios, newest first."""
         ...
 
     def progress(self, job: str) -> Progress:

@@ -45,8 +45,10 @@ def test_the_form_starts_from_what_it_is_compared_with_and_lists_only_difference
     assert "demand vs history: 100 % → 110 %" in form.inputs.object
     assert "policy" not in form.inputs.object
     assert "trucks = 10" in form.file.object
+    assert not form.widgets["service_target"].disabled
     form.widgets["base"].value = "s-S-weekly"
     assert "Nothing yet" in form.inputs.object
+    assert form.widgets["service_target"].disabled
 
 
 def test_a_run_is_queued_watched_and_compared_in_words():

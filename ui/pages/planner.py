@@ -99,7 +99,10 @@ class _Bench:
                 label=say("whatif.base"), options=list(offer.bases), value=first.base, **wide
             ),
             "policy": pmui.Select(
-                label=say("whatif.policy"), options=policies, value=first.policy, **wide
+                label=say("whatif.policy"),
+                options={self._policy_words(one): one for one in policies},
+                value=first.policy,
+                **wide,
             ),
             "service_target": self._slider("service_target", 80.0, 99.5, 0.5, 97.0),
             "trucks": self._slider("trucks", 1, offer.max_trucks, 1, first.trucks),
@@ -116,6 +119,10 @@ class _Bench:
         )
         self.halt.on_click(lambda _: self.stop())
         self._from_base()
+
+    def _policy_words(self, name: str) -> str:
+        key = f"policy_name.{name}"
+        return self.visit.say(key) if self.visit.say.has(key) else name
 
     def _slider(
         self, key: str, start: float, end: float, step: float, value: float
@@ -166,6 +173,8 @@ class _Bench:
             self.run.disabled = True
             return
         self.run.disabled = self.visit.person.role not in MAY_RUN_WHATIF
+        steered = what.policy in self.offer.with_target
+        self.widgets["service_target"].disabled = not steered
         self.run.label = f"{self._run_words(what)} ({self._time_words(what)})"
         self.file.object = f"<pre>{escape(text)}</pre>"
         self.inputs.object = self._changes_html(what)
@@ -190,13 +199,18 @@ class _Bench:
             say(
                 "whatif.change",
                 what=say(f"whatif.field_{name}"),
-                base=_input_words(name, old),
-                new=_input_words(name, new),
+                base=self._input_words(name, old),
+                new=self._input_words(name, new),
             )
             for name, old, new in found
         ]
         intro = escape(say("whatif.changed_sub", base=what.base))
         return f"<p>{intro}</p><ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+
+    def _input_words(self, name: str, value: object) -> str:
+        if name == "policy":
+            return self._policy_words(str(value))
+        return f"{value * 100:g} %" if isinstance(value, float) else str(value)
 
     # Running ----------------------------------------------------------------
 
@@ -254,19 +268,19 @@ class _Bench:
             f'<p class="now" data-state="{found.state}">{escape(" · ".join(texts))}</p>'
         )
 
-    def _show_queue(self, jobs: list[tuple[Progress, WhatIf]]) -> None:
+    def _show_queue(self, jobs: list[tuple[Progress, str]]) -> None:
         say = self.visit.say
         key = [(found.job, found.state) for found, _ in jobs]
         if key == self._jobs_shown and self.queue.objects:
             return
         self._jobs_shown = key
         rows: list[pn.viewable.Viewable] = []
-        for found, what in jobs:
+        for found, name in jobs:
             choose = pmui.Button(
                 label=say("whatif.open"), variant="outlined", width=88, size="small", margin=2
             )
             choose.on_click(lambda _, job=found.job: self.open(job))
-            text = f"{escape(what.name)} · {escape(say(f'whatif.state_{found.state}'))}"
+            text = f"{escape(name)} · {escape(say(f'whatif.state_{found.state}'))}"
             rows.append(
                 pn.Row(
                     html_pane(f'<p class="now">{text}</p>', TABLE_CSS),
@@ -331,7 +345,7 @@ def compared_html(found: Compared, visit: Visit, currency: str) -> str:
     rows = [_row_html(row, visit, currency) for row in found.rows]
     intro = escape(say("whatif.sure_sub", pairs=found.pairs))
     return (
-        f"<p><strong>{escape(found.what.name)}</strong> · {intro}</p>"
+        f"<p><strong>{escape(found.name)}</strong> · {intro}</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
@@ -359,9 +373,3 @@ def _row_html(row: ComparedKpi, visit: Visit, currency: str) -> str:
         f'<tr data-kpi="{row.name}"><td>{escape(say(f"kpi.{row.name}"))}</td>{body}'
         f'<td class="v {row.verdict}">{escape(verdict)}</td></tr>'
     )
-
-
-def _input_words(name: str, value: object) -> str:
-    if isinstance(value, float):
-        return f"{value * 100:g} %"
-    return str(value)
