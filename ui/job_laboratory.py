@@ -119,7 +119,7 @@ class JobLaboratory:
         for state in jobs.list_jobs(self._folder):
             if state["state"] == "done":
                 found = jobs.result(state["id"], self._folder)
-                return float(found["seconds"]) / found["replications"] * what.replications
+                return float(found["seconds"]) / int(found["replications"]) * what.replications
         return None
 
     def as_toml(self, what: WhatIf) -> str:
