@@ -14,13 +14,13 @@ from scipy import stats
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import KPIS, value
+from policies.registry import build_bundle
 from scenarios.chains import chain_of
 from scenarios.compare import RESAMPLED, compare
-from scenarios.runner import Job, run_jobs
+from scenarios.runner import Job, Policy, run_jobs
 from scenarios.scenario import diff, load_scenario
-from scenarios.worlds import network_of
+from scenarios.worlds import chain_sha256, expansion_of, network_of
 from twin.output import dataset, manifest, read, result_sha256, write, write_manifest
-from twin.result import RunResult
 
 
 def scenario_show(source: str) -> dict[str, Any]:
@@ -71,8 +71,9 @@ def run_command(
     content = manifest(
         data,
         scenario_sha256={found.name: world.sha256()},
-        bundle_sha256={policy.label: policy_sha256(results)},
-        data_sha256=world.sha256(),
+        bundle_sha256={policy.label: policy_sha256(policy)},
+        data_sha256=chain_sha256(chain),
+        panel_expansion=expansion_of(world),
         seconds={"total": time.perf_counter() - began},
     )
     write_manifest(content, out / "manifest.json")
@@ -86,9 +87,9 @@ def run_command(
     }
 
 
-def policy_sha256(results: Sequence[RunResult]) -> str:
-    """Label of the policy behind results (its parameters stand in scenario.json)."""
-    return results[0].policy
+def policy_sha256(policy: Policy) -> str:
+    """Hash over the parameters of every member of the policy's bundle."""
+    return build_bundle(policy.name, policy.as_dict()).params_sha256
 
 
 def kpi_table(facts: Sequence[DayFacts], costs: CostModel) -> dict[str, dict[str, Any]]:

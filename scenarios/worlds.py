@@ -16,17 +16,21 @@ from typing import Any
 
 import numpy as np
 
+import twin.demand
 from policies.domain.facts import CostModel
 from policies.domain.network import Network
 from policies.domain.receipts import ReceiptColumns
 from scenarios.history.columns import open_receipts, save_receipts
 from scenarios.history.network_files import load_network
 from twin.demand.bootstrap import bootstrap
-from twin.demand.expansion import expand
+from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
+from twin.output import code_sha256
 from twin.scenario import Frictions, Opening, Scenario, StoreRules, WarehouseRules
 
 CHAIN_SEGMENTS = "segments.json"
+RECORD = "expansion.json"
+"""How a drawn demand was drawn, beside it."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,8 @@ def _pools(chain: str) -> Pools:
     return prepare_pools(panel, network_of(chain), [tuple(one) for one in segments])
 
 
-def demand_of(world: WorldSpec, replication: int) -> ReceiptColumns:
-    """What customers want to buy in one replication, drawn once and kept beside the chain."""
-    panel = Path(world.chain) / "panel"
-    if world.demand == "replay":
-        return open_receipts(panel)
+def _drawn_folder(world: WorldSpec, replication: int) -> Path:
+    """Where a drawn demand lies: by everything that decides it, the drawing code included."""
     key = json.dumps(
         [
             world.demand,
@@ -126,17 +127,43 @@ def demand_of(world: WorldSpec, replication: int) -> ReceiptColumns:
             world.first_day,
             world.last_day,
             world.bootstrap_days,
+            chain_sha256(Path(world.chain)),
+            code_sha256([Path(twin.demand.__file__).parent]),
         ]
     )
-    folder = Path(world.chain) / "drawn" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    return Path(world.chain) / "drawn" / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def demand_of(world: WorldSpec, replication: int) -> ReceiptColumns:
+    """What customers want to buy in one replication, drawn once and kept beside the chain."""
+    if world.demand == "replay":
+        return open_receipts(Path(world.chain) / "panel")
+    folder = _drawn_folder(world, replication)
     if not (folder / "ids.json").exists():
         drawn = _draw(world, replication)
         work = folder.with_name(f"{folder.name}.{replication}.part")
         shutil.rmtree(work, ignore_errors=True)
         save_receipts(drawn, work)
+        (work / RECORD).write_text(json.dumps(_record(world, replication, drawn)))
         shutil.rmtree(folder, ignore_errors=True)
         work.rename(folder)
     return open_receipts(folder)
+
+
+def expansion_of(world: WorldSpec) -> dict[str, Any] | None:
+    """How the demand of the first replication was drawn; None for a replay."""
+    if world.demand == "replay":
+        return None
+    demand_of(world, 0)
+    found: dict[str, Any] = json.loads((_drawn_folder(world, 0) / RECORD).read_text())
+    return found
+
+
+def _record(world: WorldSpec, replication: int, drawn: ReceiptColumns) -> dict[str, Any]:
+    k = world.panel_expansion * world.demand_factor
+    method = "basket bootstrap" if world.demand == "bootstrap" else "panel expansion"
+    stated = record(_pools(world.chain), k, world.seed, replication, drawn, method=method)
+    return dict(stated.as_json())
 
 
 def _draw(world: WorldSpec, replication: int) -> ReceiptColumns:

@@ -199,33 +199,57 @@ def test_a_day_gets_the_same_demand_whatever_window_is_drawn():
 
 def test_a_day_on_which_the_whole_cluster_was_closed_stays_empty():
     receipts, network = panel(stores=4, baskets_per_day=20)
-    rows = np.flatnonzero(receipts.t_s // DAY_SECONDS != 24)
-    store = np.repeat(np.arange(4), np.diff(receipts.offsets))[rows]
-    closed = ReceiptColumns(
-        receipts.store_ids, receipts.sku_ids, np.searchsorted(store, np.arange(5)),
-        *(getattr(receipts, name)[rows] for name in COLUMNS[1:]),
-    )  # fmt: skip
+    closed = only_lines(receipts, receipts.t_s // DAY_SECONDS != 24)
     pools = prepare_pools(closed, network, [(0, 55)], clusters=one_cluster(closed))
     out = expand(pools, 3, 1, 0, 21, 27)
     assert not (out.t_s // DAY_SECONDS == 24).any()
     assert set(np.unique(out.t_s // DAY_SECONDS)) == {21, 22, 23, 25, 26, 27}
 
 
-def test_the_bootstrap_never_sees_the_days_it_stands_for():
-    receipts, network = panel(days=56)
-    future = receipts.t_s // DAY_SECONDS >= 42
-    poisoned = dataclasses.replace(
-        receipts, quantity=np.where(future, 10**6, receipts.quantity).astype(np.int32)
+def only_lines(receipts, keep):
+    """The receipts with the lines of `keep` (N,) bool only."""
+    rows = np.flatnonzero(keep)
+    stores = len(receipts.store_ids)
+    store = np.repeat(np.arange(stores), np.diff(receipts.offsets))[rows]
+    return ReceiptColumns(
+        receipts.store_ids,
+        receipts.sku_ids,
+        np.searchsorted(store, np.arange(stores + 1)).astype(np.int64),
+        *(getattr(receipts, name)[rows] for name in COLUMNS[1:]),
     )
+
+
+@pytest.mark.parametrize("future", ["bulk", "gone", "open on Sundays for the first time"])
+def test_the_bootstrap_never_sees_the_days_it_stands_for(future):
+    receipts, network = panel(days=56)
+    day = receipts.t_s // DAY_SECONDS
+    if future == "bulk":
+        quantity = np.where(day >= 42, 10**6, receipts.quantity).astype(np.int32)
+        changed = dataclasses.replace(receipts, quantity=quantity)
+    elif future == "gone":
+        changed = only_lines(receipts, day < 42)
+    else:
+        receipts = only_lines(receipts, (day % 7 != 6) | (day >= 42))
+        changed = only_lines(receipts, receipts.t_s // DAY_SECONDS < 42)
     drawn = [
         bootstrap(
             prepare_pools(r, network, [(0, 41), (42, 55)]), 4, 1, 0,
             source_first=14, source_last=41, first_day=42, last_day=55,
         )
-        for r in (receipts, poisoned)
+        for r in (receipts, changed)
     ]  # fmt: skip
     assert same(*drawn)
-    assert set(np.unique(drawn[0].t_s // DAY_SECONDS)) == set(range(42, 56))
+    assert drawn[0].lines > 1_000
+
+
+def test_an_earlier_segment_does_not_change_with_a_later_one():
+    receipts, network = panel(days=56)
+    changed = only_lines(receipts, receipts.t_s // DAY_SECONDS < 42)
+    drawn = [
+        expand(prepare_pools(r, network, [(0, 41), (42, 55)]), 3, 1, 0, 0, 41)
+        for r in (receipts, changed)
+    ]
+    assert same(*drawn)
 
 
 def test_the_bootstrap_keeps_level_and_weekdays_of_the_source_weeks():

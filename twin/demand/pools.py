@@ -211,20 +211,25 @@ def _day_weight(
     counts as much as its weekday's mean over five weeks, moved towards what the date
     itself showed by the share of the dates' spread that is more than Poisson noise
     (empirical Bayes). Counted in baskets, because one bulk purchase moves units more
-    than a day does. A weekday on which a store never sold is a day it does not open.
+    than a day does. A weekday on which a store never
+    sold in the segment is a day it does not open.
     """
     count = np.zeros(panel.shape)
     np.add.at(count, (baskets.store, baskets.day), 1.0)
     weeks = _same_weekday_total((kinds.segment != OUTSIDE).astype(float), kinds)
-    out = np.empty(panel.shape)
+    out = np.zeros(panel.shape)
+    segments = [np.flatnonzero(kinds.segment == i) for i in range(int(kinds.segment.max()) + 1)]
     for c in np.unique(cluster):
-        members = cluster == c
+        members = np.flatnonzero(cluster == c)
         seen = count[members].sum(axis=0)
         mean = _same_weekday_total(seen, kinds) / np.maximum(weeks, 1)
-        out[members] = _shrunk(seen, mean)
-    for weekday in range(7):
-        days = slice(weekday, kinds.days, 7)
-        out[panel[:, days].sum(axis=1) == 0, days] = 0
+        for days in segments:
+            out[np.ix_(members, days)] = _shrunk(seen[days], mean[days])
+    # Segment by segment: what a later one holds must not show in an earlier one.
+    for days in segments:
+        for weekday in range(7):
+            same = days[days % 7 == weekday]
+            out[np.ix_(panel[:, same].sum(axis=1) == 0, same)] = 0
     return out
 
 
