@@ -19,7 +19,8 @@ class RoutingProblem:
 
     Attributes
     ----------
-    stops : (N,) int64, axis indices of the locations to serve; node i + 1 of the matrices
+    stops : (N,) int64, axis indices of the locations to serve; node i + 1 of the matrices.
+        A location whose load is more than one truck or one shift stands there once per tour
     distance_m : (N + 1, N + 1) int64, metres; node 0 is the depot
     drive_s : (N + 1, N + 1) int64, seconds
     service_s : (N,) int64, seconds at each stop
@@ -56,26 +57,31 @@ def problems_of(view: NetworkView, lines: ProposalLines) -> list[RoutingProblem]
     cases = np.bincount(to, -(-quantity // network.skus.pack_size[sku]), places)
     origin = np.full(places, -1, dtype=np.int64)
     origin[to] = lines.origin[replenish]
+    trucks = np.maximum(kg / fleet.capacity_kg, m3 / fleet.capacity_m3)
     out = []
     for depot in network.warehouses:
-        stops = np.flatnonzero(origin == depot)
-        if not stops.size:
+        served = np.flatnonzero(origin == depot)
+        if not served.size:
             continue
+        parts = np.ones(places, dtype=np.int64)
+        shifts = cases[served] * fleet.unload_seconds_per_case / _work_seconds(view, depot, served)
+        parts[served] = np.ceil(np.maximum(np.maximum(trucks[served], shifts), 1) - 1e-9)
+        stops = np.repeat(served, parts[served])
         nodes = np.concatenate([[depot], stops])
         metres = network.distance_m[np.ix_(nodes, nodes)].astype(np.int64)
         seconds = np.ceil(metres / (fleet.speed_km_per_hour / 3.6)).astype(np.int64)
-        service = fleet.stop_minutes * 60 + cases[stops] * fleet.unload_seconds_per_case
+        unloading = cases[stops] / parts[stops] * fleet.unload_seconds_per_case
         out.append(
             RoutingProblem(
                 int(depot),
                 stops.astype(np.int64),
                 metres,
                 seconds,
-                np.ceil(service).astype(np.int64),
+                np.ceil(fleet.stop_minutes * 60 + unloading).astype(np.int64),
                 network.locations.receives_from_s[stops].astype(np.int64),
                 network.locations.receives_until_s[stops].astype(np.int64),
-                kg[stops],
-                m3[stops],
+                kg[stops] / parts[stops],
+                m3[stops] / parts[stops],
                 fleet.capacity_kg,
                 fleet.capacity_m3,
                 fleet.departs_s,
@@ -83,3 +89,19 @@ def problems_of(view: NetworkView, lines: ProposalLines) -> list[RoutingProblem]
             )
         )
     return out
+
+
+def _work_seconds(
+    view: NetworkView, depot: int, served: npt.NDArray[np.integer]
+) -> npt.NDArray[np.float64]:
+    """(n,) seconds of a shift that are left for unloading at each location alone.
+
+    A stop that takes longer would fit no tour, be cut, order more at its next review and
+    never be served again: so it is shared by several tours. Infinite where even an empty
+    truck is not back in time; such a stop is left out with its reason.
+    """
+    fleet = view.network.fleet
+    metres = view.network.distance_m[depot, served] + view.network.distance_m[served, depot]
+    driving = np.ceil(metres / (fleet.speed_km_per_hour / 3.6)) + 2
+    left = fleet.shift_minutes * 60.0 - driving - fleet.stop_minutes * 60.0
+    return np.where(left > 0, left, np.inf)
