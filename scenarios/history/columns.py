@@ -23,7 +23,7 @@ ROW = np.dtype(
     ]
 )
 """`order` keeps rows of the same second in the order they were read."""
-_FIELDS = (
+FIELDS = (
     ("t_s", "t"),
     ("sku", "sku"),
     ("quantity", "quantity"),
@@ -66,7 +66,7 @@ class ColumnWriter:
             name: np.lib.format.open_memmap(
                 self.folder / f"{name}.npy", mode="w+", dtype=np.int32, shape=(max(self.rows, 0),)
             )
-            for name, _ in _FIELDS
+            for name, _ in FIELDS
         }
         for number in range(self.buckets):
             rows = self._bucket(number)
@@ -74,7 +74,7 @@ class ColumnWriter:
             for store in np.unique(rows["store"]):
                 mine = rows[rows["store"] == store]
                 where = slice(int(offsets[store]), int(offsets[store + 1]))
-                for name, source in _FIELDS:
+                for name, source in FIELDS:
                     columns[name][where] = mine[source]
             (self.parts / f"{number}.bin").unlink(missing_ok=True)
         for column in columns.values():
@@ -91,7 +91,7 @@ def save_receipts(receipts: ReceiptColumns, folder: Path) -> None:
     """Write columns that are already sorted."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "offsets.npy", receipts.offsets)
-    for name, _ in _FIELDS:
+    for name, _ in FIELDS:
         np.save(folder / f"{name}.npy", np.asarray(getattr(receipts, name), dtype=np.int32))
     ids = {"stores": receipts.store_ids, "skus": receipts.sku_ids}
     (folder / "ids.json").write_text(json.dumps(ids))
@@ -100,7 +100,7 @@ def save_receipts(receipts: ReceiptColumns, folder: Path) -> None:
 def open_receipts(folder: Path) -> ReceiptColumns:
     """Memory-mapped columns of a folder."""
     ids = json.loads((folder / "ids.json").read_text())
-    columns = {name: _mapped(folder / f"{name}.npy") for name, _ in _FIELDS}
+    columns = {name: _mapped(folder / f"{name}.npy") for name, _ in FIELDS}
     offsets = np.load(folder / "offsets.npy")
     return ReceiptColumns(tuple(ids["stores"]), tuple(ids["skus"]), offsets, **columns)
 

@@ -1,25 +1,44 @@
-"""A seeded chain of any size: network, assortments, receipts."""
+"""A seeded chain of any size: network, assortments, receipts.
+
+Each store draws from its own random stream and each SKU property from the SKUs' stream,
+so that adding a store changes no other store's receipts.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from policies.domain.errors import InvalidInput
-from policies.domain.identifiers import make_gtin14
-from policies.domain.network import Fleet, LocationKind, Locations, Network, Skus, Suppliers
+from policies.domain.facts import CostModel
+from policies.domain.network import Network
 from policies.domain.receipts import ReceiptColumns
-from scenarios.history.places import road_metres
+from scenarios.history.columns import FIELDS, open_receipts
+from scenarios.history.generate_kernel import count_lines, fill_store
+from scenarios.history.generated_plan import ChainPlan, generic_plan
+from scenarios.history.network_files import load_network, save_network
+from scenarios.history.preset_cn import cn_supermarket_plan
+from scenarios.history.shapes import BASKET_LINES, QUANTITIES, draw_table, opening_hours_curve
 
-# Share of a day's receipts by hour: the recorded panel's shape, low at four, high at seventeen.
-HOURS = np.array(
-    [0, 0, 0, 0, 0, 0, 1, 2, 4, 5, 6, 7, 7, 7, 7, 8, 10, 11, 9, 7, 5, 3, 0, 0], dtype=np.float64
-)
-WEEKDAYS = np.array([0.93, 0.90, 0.92, 0.95, 1.05, 1.15, 1.10])
-OPENS_S, CLOSES_S = 6 * 3600, 22 * 3600
-MEAN_BASKET_LINES = 6.0
+PRESETS = ("cn-supermarket",)
+DEFAULT_START = dt.date(2024, 1, 1)
+Ints = npt.NDArray[np.int32]
+_BASKETS, _LINES, _TASTE = 11, 12, 13
+
+
+@dataclass(frozen=True)
+class GenerateReport:
+    """What :func:`generate` wrote: receipt lines and bytes of the folder."""
+
+    lines: int
+    bytes: int
 
 
 def generate_chain(
@@ -30,116 +49,196 @@ def generate_chain(
     lines_per_store_day: float,
     seed: int,
     warehouses: int | None = None,
-    start_date: dt.date = dt.date(2024, 1, 1),
+    start_date: dt.date = DEFAULT_START,
+    preset: str | None = None,
 ) -> tuple[Network, ReceiptColumns]:
-    """A network and what its customers want to buy.
+    """A network and what its customers want to buy, in memory (20 bytes a line).
 
-    Each store's receipts come from its own random stream, so that adding a store changes
-    no other store's.
+    Parameters
+    ----------
+    stores, skus, days : size of the chain and of its history
+    lines_per_store_day : mean receipt lines of a store's day
+    seed : master seed
+    warehouses : 1 or more; default 2 from 20 stores on
+    start_date : day 0
+    preset : None (names say what a thing is) or one of ``PRESETS``
+
+    Raises
+    ------
+    InvalidInput
+        For a size below 1 or an unknown preset.
     """
-    for name, value in (("stores", stores), ("skus", skus), ("days", days)):
-        if value < 1:
-            raise InvalidInput(f"{name} is {value}", field=name, remedy="at least 1")
-    depots = warehouses or (2 if stores >= 20 else 1)
-    network = _network(stores, skus, depots, seed, start_date)
-    popularity = _popularity(skus, seed)
-    parts = [
-        _store_lines(i, network, popularity, days, lines_per_store_day, seed) for i in range(stores)
-    ]
-    offsets = np.concatenate([[0], np.cumsum([len(part[0]) for part in parts])]).astype(np.int64)
-    columns = [np.concatenate([part[i] for part in parts]) for i in range(5)]
+    plan = _plan(stores, skus, days, lines_per_store_day, seed, warehouses, start_date, preset)
+    baskets, offsets = _sizes(plan, seed)
+    columns = [np.empty(int(offsets[-1]), dtype=np.int32) for _ in FIELDS]
+    for i in range(stores):
+        rows = slice(int(offsets[i]), int(offsets[i + 1]))
+        _fill(plan, seed, i, baskets[i], [column[rows] for column in columns])
+    network = plan.network
     ids = tuple(network.locations.ids[i] for i in network.stores)
     return network, ReceiptColumns(ids, network.skus.ids, offsets, *columns)
 
 
-def _stream(seed: int, purpose: int, number: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, number)))
-
-
-def _popularity(skus: int, seed: int) -> npt.NDArray[np.float64]:
-    """(K,) cumulative shares: a Zipf law with a random order."""
-    share = 1.0 / np.arange(1, skus + 1) ** 0.8
-    share = share[_stream(seed, 1, 0).permutation(skus)]
-    return np.asarray(np.cumsum(share / share.sum()))
-
-
-def _store_lines(
-    store: int,
-    network: Network,
-    popularity: npt.NDArray[np.float64],
+def generate(
+    *,
+    stores: int,
+    skus: int,
     days: int,
-    lines_per_day: float,
+    lines_per_store_day: float,
     seed: int,
-) -> tuple[npt.NDArray[np.int32], ...]:
-    """(t, sku, quantity, price, basket) of one store, sorted by time."""
-    rng = _stream(seed, 2, store)
-    size = rng.lognormal(0, 0.25)
-    weekday = (network.start_date.weekday() + np.arange(days)) % 7
-    mean = lines_per_day * size / MEAN_BASKET_LINES * WEEKDAYS[weekday]
-    baskets = rng.poisson(mean)
-    day = np.repeat(np.arange(days), baskets)
-    cumulative = np.concatenate([[0], np.cumsum(HOURS) / HOURS.sum()])
-    moment = np.interp(rng.random(len(day)), cumulative, np.arange(25) * 3600.0)
-    t = (day * 86_400 + moment).astype(np.int32)
-    t.sort(kind="stable")
-    lines = 1 + rng.poisson(MEAN_BASKET_LINES - 1, len(t))
-    basket = np.repeat(np.arange(len(t), dtype=np.int32), lines)
-    total = len(basket)
-    sku = np.searchsorted(popularity, rng.random(total)).astype(np.int32)
-    quantity = (1 + (rng.random(total) < 0.18) + (rng.random(total) < 0.05)).astype(np.int32)
-    price = network.skus.unit_price_cents[sku]
-    return np.repeat(t, lines), sku, quantity, price, basket
+    out: Path,
+    preset: str | None = None,
+    warehouses: int | None = None,
+    start_date: dt.date = DEFAULT_START,
+    progress: Callable[[int, int], None] | None = None,
+) -> GenerateReport:
+    """The same chain written to a folder, one store in memory at a time.
+
+    The folder holds the network, the receipt columns, ``costs.json``, ``promotions.parquet``
+    and ``generated.json``; it appears whole or not at all.
+    """
+    plan = _plan(stores, skus, days, lines_per_store_day, seed, warehouses, start_date, preset)
+    work = out.with_name(out.name + ".part")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        lines = _write_receipts(plan, seed, work, progress or (lambda done, whole: None))
+        save_network(plan.network, work)
+        plan.promotions.to_parquet(work / "promotions.parquet", index=False)
+        (work / "costs.json").write_text(json.dumps(asdict(plan.costs), ensure_ascii=False))
+        about = {
+            "generated": True, "stores": stores, "skus": skus, "days": days, "seed": seed,
+            "lines_per_store_day": lines_per_store_day, "preset": preset,
+            "assumptions": plan.assumptions,
+        }  # fmt: skip
+        (work / "generated.json").write_text(json.dumps(about, ensure_ascii=False, indent=1))
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    shutil.rmtree(out, ignore_errors=True)
+    work.rename(out)
+    return GenerateReport(lines, sum(path.stat().st_size for path in out.iterdir()))
 
 
-def _network(stores: int, skus: int, depots: int, seed: int, start: dt.date) -> Network:
-    rng = _stream(seed, 0, 0)
-    size = depots + stores
-    categories = tuple(f"category {i + 1}" for i in range(min(12, max(2, skus // 10))))
-    centre = np.stack([rng.uniform(39, 41, depots), rng.uniform(-84, -80, depots)], axis=1)
-    source = np.arange(stores) % depots
-    around = centre[source] + rng.normal(0, 0.5, (stores, 2))
-    points = np.concatenate([centre, around])
-    cost = rng.integers(80, 900, skus)
-    ids = (*[f"W{i + 1:02d}" for i in range(depots)], *[f"S{i + 1:04d}" for i in range(stores)])
-    kind = [LocationKind.WAREHOUSE] * depots + [LocationKind.STORE] * stores
-    regions = [f"region {i + 1}" for i in range(depots)]
-    return Network(
-        Locations(
-            ids,
-            np.array(kind, dtype=np.int8),
-            tuple(f"Warehouse {i + 1}" for i in range(depots))
-            + tuple(f"Store {i + 1}" for i in range(stores)),
-            (*regions, *[regions[i] for i in source]),
-            points[:, 0],
-            points[:, 1],
-            np.full(size, OPENS_S),
-            np.full(size, CLOSES_S),
-            np.concatenate([np.full(depots, -1), source]),
-            np.full(size, 5 * 3600),
-            np.full(size, 13 * 3600),
-            coordinates_assigned=True,
-        ),
-        Skus(
-            tuple(f"K{i + 1:05d}" for i in range(skus)),
-            tuple(f"Article {i + 1}" for i in range(skus)),
-            np.arange(skus) % len(categories),
-            categories,
-            cost,
-            np.round(cost * rng.uniform(1.25, 1.6, skus)),
-            rng.choice([1, 4, 6, 12], skus),
-            rng.integers(100, 1500, skus),
-            rng.integers(300, 3000, skus),
-            np.zeros(skus),
-            tuple(make_gtin14("200", i + 1) for i in range(skus)),
-        ),
-        Suppliers(
-            tuple(f"supplier of {name}" for name in categories),
-            np.tile([2, 3, 3, 3, 3, 3, 4, 5], (len(categories), 1)),
-        ),
-        Fleet(np.maximum(2, -(-np.bincount(source, minlength=depots) // 6))),
-        np.ones((size, skus), dtype=np.bool_),
-        road_metres(points),
-        start,
-        "America/New_York",
-        "USD",
+def load_generated(out: Path) -> tuple[Network, ReceiptColumns]:
+    """Network and memory-mapped receipts of a folder that :func:`generate` wrote."""
+    _generated(out)
+    return load_network(out), open_receipts(out)
+
+
+def load_costs(out: Path) -> CostModel:
+    """The cost model of a folder that :func:`generate` wrote."""
+    _generated(out)
+    return CostModel(**json.loads((out / "costs.json").read_text(encoding="utf-8")))
+
+
+def _generated(out: Path) -> None:
+    if not (out / "generated.json").exists():
+        raise InvalidInput(
+            f"{out} holds no generated chain", field="data", remedy="run storetwin generate"
+        )
+
+
+def _plan(
+    stores: int,
+    skus: int,
+    days: int,
+    lines_per_store_day: float,
+    seed: int,
+    warehouses: int | None,
+    start_date: dt.date,
+    preset: str | None,
+) -> ChainPlan:
+    for name, value in (
+        ("stores", stores),
+        ("skus", skus),
+        ("days", days),
+        ("lines_per_store_day", lines_per_store_day),
+    ):
+        if value < 1:
+            raise InvalidInput(f"{name} is {value}", field=name, remedy="at least 1")
+    if preset is not None and preset not in PRESETS:
+        raise InvalidInput(
+            f"no preset {preset!r}", field="preset", remedy=f"one of {', '.join(PRESETS)}"
+        )
+    depots = warehouses or (2 if stores >= 20 else 1)
+    if depots > stores:
+        raise InvalidInput(f"{depots} warehouses for {stores} stores", field="warehouses")
+    make = generic_plan if preset is None else cn_supermarket_plan
+    return make(stores, skus, days, lines_per_store_day, seed, depots, start_date)
+
+
+def _state(seed: int, purpose: int, number: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(purpose, number))
+
+
+def _sizes(plan: ChainPlan, seed: int) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
+    """Baskets of each (store, day) and the offsets of the stores' lines."""
+    lengths = draw_table(BASKET_LINES)
+    baskets, count = [], []
+    for i, mean in enumerate(plan.lines_per_day):
+        rng = np.random.default_rng(_state(seed, _BASKETS, i))
+        drawn = rng.poisson(mean / lengths.mean() * plan.day_factor)
+        baskets.append(drawn.astype(np.int64))
+        count.append(count_lines(_kernel_state(seed, i), int(drawn.sum()), lengths))
+    return baskets, np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+
+
+def _kernel_state(seed: int, store: int) -> npt.NDArray[np.uint64]:
+    return np.asarray(_state(seed, _LINES, store).generate_state(2, np.uint64), dtype=np.uint64)
+
+
+def _fill(
+    plan: ChainPlan,
+    seed: int,
+    store: int,
+    baskets: npt.NDArray[np.int64],
+    columns: list[Ints],
+) -> None:
+    """Write one store's lines into `columns` (t, sku, quantity, price, basket)."""
+    network = plan.network
+    place = network.stores[store]
+    listed = np.flatnonzero(network.listed[place]).astype(np.int32)
+    rng = np.random.default_rng(_state(seed, _TASTE, store))
+    # Drawn for every SKU, so that a changed assortment leaves the others' tastes alone.
+    taste = rng.lognormal(0.0, plan.taste_spread, network.shape[1])
+    opens, closes = network.locations.opens_s[place], network.locations.closes_s[place]
+    fill_store(
+        _kernel_state(seed, store),
+        baskets,
+        plan.week_of_day,
+        (plan.popularity * taste)[listed],
+        plan.lift,
+        plan.price_cents,
+        listed,
+        draw_table(BASKET_LINES),
+        draw_table(QUANTITIES),
+        opening_hours_curve(plan.hours, int(opens), int(closes)),
+        *columns,
     )
+
+
+def _write_receipts(
+    plan: ChainPlan, seed: int, folder: Path, tell: Callable[[int, int], None]
+) -> int:
+    """Append store after store to the column files; returns the number of lines."""
+    baskets, offsets = _sizes(plan, seed)
+    lines, stores = int(offsets[-1]), len(baskets)
+    ids = [plan.network.locations.ids[i] for i in plan.network.stores]
+    (folder / "ids.json").write_text(json.dumps({"stores": ids, "skus": plan.network.skus.ids}))
+    np.save(folder / "offsets.npy", offsets)
+    header = {"descr": "<i4", "fortran_order": False, "shape": (lines,)}
+    files = [(folder / f"{name}.npy").open("wb") for name, _ in FIELDS]
+    try:
+        for file in files:
+            np.lib.format.write_array_header_1_0(file, header)
+        for i in range(stores):
+            columns = [np.empty(offsets[i + 1] - offsets[i], dtype="<i4") for _ in files]
+            _fill(plan, seed, i, baskets[i], columns)
+            for file, column in zip(files, columns, strict=True):
+                file.write(column.data)
+            tell(i + 1, stores)
+    finally:
+        for file in files:
+            file.close()
+    return lines
