@@ -138,6 +138,8 @@ def start(
         sign_sessions=True,
         secret_key=secrets.token_hex(32),
         ico_path="none",
+        # Bokeh serves five megabytes of scripts plain unless told otherwise.
+        compress_response=True,
     )
 
 

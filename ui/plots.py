@@ -11,7 +11,7 @@ import hvplot.pandas  # noqa: F401  (registers DataFrame.hvplot)
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from bokeh.models import DatetimeTickFormatter
+from bokeh.models import DatetimeTickFormatter, FixedTicker
 
 from ui.judgement import Verdict
 from ui.theme import FONT_STACK, Tokens
@@ -330,7 +330,7 @@ def gap_image(
         clim=(-limit, limit),
         colorbar=True,
         colorbar_opts={"width": 10, "padding": 4},
-        hooks=[dress(colours, *formats)],
+        hooks=[dress(colours, *formats), _week_ticks(starts)],
         xlabel=axis_words[0],
         ylabel=axis_words[1],
         yticks=0,
@@ -340,3 +340,14 @@ def gap_image(
         toolbar=None,
         default_tools=[],
     )
+
+
+def _week_ticks(starts: npt.NDArray[np.datetime64], most: int = 8) -> Any:
+    """A hook that ticks the first day of every week, or of every n-th."""
+    every = -(-len(starts) // most)
+    ticks = starts[::every].astype("datetime64[ms]").astype(np.int64).tolist()
+
+    def hook(plot: Any, _: Any) -> None:
+        plot.state.xaxis[0].ticker = FixedTicker(ticks=ticks)
+
+    return hook

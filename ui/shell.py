@@ -173,7 +173,8 @@ def page(visit: Visit, title: str, bar: pn.pane.HTML, *main: pn.viewable.Viewabl
         # A persistent drawer shifts the page by its width even when it is empty.
         sidebar_variant="temporary",
         site_url="/",
-        busy_indicator="linear",
+        # The indicator has no name for a screen reader.
+        busy_indicator=None,
         template=page_template(visit.say.html_lang),
         raw_css=[page_css(colours)],
         sx=_PAGE_SX,
