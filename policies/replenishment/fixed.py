@@ -43,6 +43,35 @@ class FixedBaseStock:
 
 
 @dataclass(frozen=True)
+class FixedReorderPoint:
+    """(s, S): at a position of `reorder_point` or less, order up to `level`.
+
+    Parameters
+    ----------
+    reorder_point : int, s; may be negative where demand waits
+    level : int > `reorder_point`, S
+    """
+
+    reorder_point: int
+    level: int
+
+    def __post_init__(self) -> None:
+        if self.level <= self.reorder_point:
+            raise InvalidInput(
+                f"level {self.level} is not above the reorder point {self.reorder_point}",
+                field="level",
+                remedy="give S above s",
+            )
+
+    def order_quantity(self, view: NetworkView) -> tuple[IntArray, npt.NDArray[np.int8]]:
+        """(wanted, reason), each (L, K)."""
+        position = view.inventory_position
+        due = view.may_order & (position <= self.reorder_point)
+        wanted = np.where(due, self.level - position, 0).astype(np.int32)
+        return wanted, np.full(wanted.shape, Reason.BELOW_REORDER_POINT, dtype=np.int8)
+
+
+@dataclass(frozen=True)
 class ConstantOrder:
     """The same `quantity` at every review, whatever the stock."""
 

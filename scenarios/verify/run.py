@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,10 @@ import numpy as np
 
 from policies.domain.network import FloatArray
 from scenarios.verify.interval import PRECISION, Interval, interval, needed_share
-from scenarios.verify.lost_sales import (
-    EXACT_ROUTINE,
-    SIMULATED,
-    World,
-    simulate_blocks,
-    world_of,
-)
-from scenarios.verify.table import LostSalesRow, kind_of, lost_sales_row, read_rows
+from scenarios.verify.store import World, simulate_blocks
+from scenarios.verify.table import Row, kind_of, lost_sales_row, read_rows, reorder_row
+from scenarios.verify.worlds import EXACT_ROUTINE, SIMULATED, world_of
 
-MEASURES = ("cost", "holding", "lost", "fill", "order_frequency", "demand")
 DAYS = 1_500
 """Days of each SKU after the warm-up."""
 _PILOT_DAYS, _PILOT_SKUS_PER_BLOCK = 400, 24
@@ -30,9 +24,13 @@ _MARGIN = 1.6
 _LEAST_SKUS_PER_BLOCK, _MOST_SKUS_PER_BLOCK = 10, 80
 
 _MISSING = {
-    "ss": "backorders under an (s,S) policy with a fixed order cost",
     "perishable": "shelf life with FIFO and LIFO issue",
     "serial": "stages in series with one-for-one orders at each demand",
+}
+
+_READERS: Mapping[str, Callable[[int, Mapping[str, str]], Row]] = {
+    "lost_sales": lost_sales_row,
+    "ss": reorder_row,
 }
 
 Progress = Callable[[int, int], None]
@@ -60,23 +58,21 @@ def verify_table(
     began = time.perf_counter()
     header, cells = read_rows(Path(csv))
     found = kind_of(header, kind)
-    if found != "lost_sales":
+    if found in _READERS:
+        rows = _simulated([_READERS[found](i, c) for i, c in enumerate(cells, 1)], seed, progress)
+    else:
         rows = [
             _skipped(i, line.get("policy", ""), line.get("cost") or line.get("avg_cost"), reason)
             for i, line in enumerate(cells, start=1)
             for reason in [f"not simulated yet: {_MISSING[found]}"]
         ]
-    else:
-        rows = _lost_sales([lost_sales_row(i, c) for i, c in enumerate(cells, 1)], seed, progress)
     return {"kind": found, "rows": rows, "seconds": time.perf_counter() - began}
 
 
-def _lost_sales(
-    rows: list[LostSalesRow], seed: int, progress: Progress | None
-) -> list[dict[str, Any]]:
+def _simulated(rows: Sequence[Row], seed: int, progress: Progress | None) -> list[dict[str, Any]]:
     # Impossible rows are refused before the first minute is spent.
     worlds = {row.number: world_of(row) for row in rows if row.policy in SIMULATED}
-    comparisons = len(MEASURES) * max(1, len(worlds))
+    comparisons = len(rows[0].measures) * max(1, len(worlds))
     out = []
     for done, row in enumerate(rows, start=1):
         if row.number in worlds:
@@ -92,16 +88,20 @@ def _lost_sales(
 
 
 def replicate(
-    row: LostSalesRow, world: World, comparisons: int, seed: int, precision_scale: float = 1.0
+    row: Row, world: World, comparisons: int, seed: int, precision_scale: float = 1.0
 ) -> dict[str, FloatArray]:
     """Independent replications of a row, as many as a discarded pilot asks for.
 
     `precision_scale` above 1 asks for wider intervals (quick tests).
     """
+    # Sizes are meant for some five units a day; a store that sells more needs fewer SKUs.
+    busy = min(1.0, 5.0 / row.mean)
+    pilot_skus = max(2, round(_PILOT_SKUS_PER_BLOCK * busy))
+    most_skus = max(1, round(_MOST_SKUS_PER_BLOCK * busy))
     pilot = simulate_blocks(
         row,
         world,
-        skus_per_block=_PILOT_SKUS_PER_BLOCK,
+        skus_per_block=pilot_skus,
         days=_PILOT_DAYS,
         seed=seed,
         batch=0,
@@ -111,9 +111,10 @@ def replicate(
     found = intervals(row, pilot, comparisons)
     judged = {name: found[name] for name in row.answers} or found
     share = _MARGIN * needed_share(judged, row.answers) / precision_scale**2
-    block_days = share * _PILOT_SKUS_PER_BLOCK * _PILOT_DAYS
-    skus_per_block = max(_LEAST_SKUS_PER_BLOCK, math.ceil(block_days / DAYS))
-    batches = math.ceil(skus_per_block / _MOST_SKUS_PER_BLOCK)
+    block_days = share * pilot_skus * _PILOT_DAYS
+    least_skus = math.ceil(_LEAST_SKUS_PER_BLOCK * busy)
+    skus_per_block = max(least_skus, math.ceil(block_days / DAYS))
+    batches = math.ceil(skus_per_block / most_skus)
     parts = []
     for batch in range(batches):
         parts.append(
@@ -129,12 +130,10 @@ def replicate(
         # A finished simulation refers to itself: without this its receipt lines stay in
         # memory until the collector happens to run.
         gc.collect()
-    return {name: np.concatenate([part[name] for part in parts]) for name in MEASURES}
+    return {name: np.concatenate([part[name] for part in parts]) for name in row.measures}
 
 
-def intervals(
-    row: LostSalesRow, values: dict[str, FloatArray], comparisons: int
-) -> dict[str, Interval]:
+def intervals(row: Row, values: dict[str, FloatArray], comparisons: int) -> dict[str, Interval]:
     """Each measure's interval; its replications' own luck in demand is taken off.
 
     The mean demand is given by the table, so (demand − mean) is a control variate. The
@@ -144,11 +143,11 @@ def intervals(
     control = values["demand"] - row.mean
     return {
         name: interval(values[name], comparisons, None if name == "demand" else control)
-        for name in MEASURES
+        for name in row.measures
     }
 
 
-def verdict(row: LostSalesRow, values: dict[str, FloatArray], comparisons: int) -> dict[str, Any]:
+def verdict(row: Row, values: dict[str, FloatArray], comparisons: int) -> dict[str, Any]:
     """The row of the answer."""
     measures: dict[str, dict[str, Any]] = {}
     for name, found in intervals(row, values, comparisons).items():

@@ -7,8 +7,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from policies.domain.errors import InvalidInput
+from policies.domain.network import FloatArray
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "lost_sales": ("demand", "mean", "h", "L", "p", "policy", "par1"),
@@ -18,8 +20,11 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 }
 """Columns that make a table one of a kind; the answer columns are optional."""
 
-ANSWERS = ("cost", "holding", "lost", "fill")
-"""Answer columns of a lost-sales table, which are also what is estimated."""
+ANSWERS = {
+    "lost_sales": ("cost", "holding", "lost", "fill", "order_frequency"),
+    "ss": ("cost", "holding", "backlog", "order_frequency"),
+}
+"""Answer columns; each may be absent or empty."""
 
 DEMANDS = ("poisson", "geometric")
 
@@ -51,6 +56,12 @@ class LostSalesRow:
     par2: int | None
     answers: Mapping[str, float] = field(default_factory=dict)
 
+    measures: ClassVar[tuple[str, ...]] = (*ANSWERS["lost_sales"], "demand")
+
+    def cost(self, means: Mapping[str, FloatArray]) -> FloatArray:
+        """Cost per period: what is left and what is lost."""
+        return self.holding_cost * means["holding"] + self.lost_cost * means["lost"]
+
     @property
     def references(self) -> dict[str, float]:
         """The answers, and the mean demand: it is given, so it can be checked."""
@@ -60,6 +71,52 @@ class LostSalesRow:
     def variance(self) -> float:
         """Variance of a period's demand."""
         return self.mean if self.demand == "poisson" else self.mean * (1 + self.mean)
+
+
+@dataclass(frozen=True)
+class ReorderRow:
+    """One row of an (s, S) table with backorders and Poisson demand.
+
+    Attributes
+    ----------
+    number : int, position in the table, 1 = first row under the header
+    mean : float, units per period
+    lead_time : int, periods L
+    order_cost, holding_cost, backorder_cost : float, per order, per unit left, per unit
+        owed, and period
+    reorder_point, level : int, s and S
+    answers : dict, reference values by measure
+    """
+
+    number: int
+    mean: float
+    lead_time: int
+    order_cost: float
+    holding_cost: float
+    backorder_cost: float
+    reorder_point: int
+    level: int
+    answers: Mapping[str, float] = field(default_factory=dict)
+
+    demand: ClassVar[str] = "poisson"
+    policy: ClassVar[str] = "reorder_point"
+    measures: ClassVar[tuple[str, ...]] = (*ANSWERS["ss"], "demand")
+
+    def cost(self, means: Mapping[str, FloatArray]) -> FloatArray:
+        """Cost per period: orders, what is left and what is owed."""
+        return (
+            self.order_cost * means["order_frequency"]
+            + self.holding_cost * means["holding"]
+            + self.backorder_cost * means["backlog"]
+        )
+
+    @property
+    def references(self) -> dict[str, float]:
+        """The answers, and the mean demand: it is given, so it can be checked."""
+        return {**self.answers, "demand": self.mean}
+
+
+Row = LostSalesRow | ReorderRow
 
 
 def read_rows(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
@@ -120,27 +177,52 @@ def lost_sales_row(number: int, cells: Mapping[str, str]) -> LostSalesRow:
         cells["policy"],
         _maybe_whole(cells, "par1", number),
         _maybe_whole(cells, "par2", number),
-        {name: _number(cells, name, number) for name in ANSWERS if cells.get(name)},
+        _answers("lost_sales", cells, number),
     )
 
 
-def _number(cells: Mapping[str, str], name: str, row: int, above: float | None = None) -> float:
+def reorder_row(number: int, cells: Mapping[str, str]) -> ReorderRow:
+    """A checked row; raises :class:`InvalidInput` with column and row."""
+    return ReorderRow(
+        number,
+        _number(cells, "mean", number, above=0.0),
+        _whole(cells, "L", number),
+        _number(cells, "K", number),
+        _number(cells, "h", number),
+        _number(cells, "p", number),
+        _whole(cells, "s", number, may_be_negative=True),
+        _whole(cells, "S", number, may_be_negative=True),
+        _answers("ss", cells, number),
+    )
+
+
+def _answers(kind: str, cells: Mapping[str, str], row: int) -> dict[str, float]:
+    return {name: _number(cells, name, row) for name in ANSWERS[kind] if cells.get(name)}
+
+
+def _number(
+    cells: Mapping[str, str],
+    name: str,
+    row: int,
+    *,
+    above: float | None = None,
+    may_be_negative: bool = False,
+) -> float:
     try:
         value = float(cells[name])
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or value < 0 or (above is not None and value <= above):
+    low = value < 0 and not may_be_negative
+    if not math.isfinite(value) or low or (above is not None and value <= above):
+        rule = " above 0" if above == 0 else "" if may_be_negative else ", not negative"
         raise InvalidInput(
-            f"{name} is {cells[name]!r}",
-            field=name,
-            row=row,
-            remedy="give a number" + (" above 0" if above == 0 else ", not negative"),
+            f"{name} is {cells[name]!r}", field=name, row=row, remedy=f"give a number{rule}"
         )
     return value
 
 
-def _whole(cells: Mapping[str, str], name: str, row: int) -> int:
-    value = _number(cells, name, row)
+def _whole(cells: Mapping[str, str], name: str, row: int, *, may_be_negative: bool = False) -> int:
+    value = _number(cells, name, row, may_be_negative=may_be_negative)
     if value != int(value):
         raise InvalidInput(
             f"{name} is {cells[name]!r}", field=name, row=row, remedy="give a whole number"

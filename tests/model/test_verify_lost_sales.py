@@ -16,9 +16,10 @@ from policies.domain.decision import Reason
 from policies.replenishment.fixed import ConstantOrder, FixedBaseStock
 from scenarios.verify import verify_table
 from scenarios.verify.interval import PRECISION
-from scenarios.verify.lost_sales import simulate_blocks, world_of
 from scenarios.verify.run import replicate, verdict
+from scenarios.verify.store import simulate_blocks
 from scenarios.verify.table import LostSalesRow
+from scenarios.verify.worlds import world_of
 from tests.shared_data import shared
 from tests.unit.verify_exact import averages, base_stock
 

@@ -1,4 +1,4 @@
-"""A lost-sales row as a scenario of the twin: one store, many SKUs, each a replication.
+"""A row as a scenario of the twin: one store, many SKUs, each a replication.
 
 Theory's clock in the continuous twin: "order at the start of period t" is the plan
 after close of day t − 1; the order is received before opening on day t + L; units
@@ -20,7 +20,6 @@ import numpy.typing as npt
 from numba import njit
 
 from policies.bundle import PolicyBundle
-from policies.domain.errors import InvalidInput
 from policies.domain.facts import DayFacts
 from policies.domain.forecast import Forecast, SalesPanel
 from policies.domain.network import (
@@ -37,19 +36,14 @@ from policies.domain.network import (
 from policies.domain.ports import Replenisher
 from policies.domain.receipts import ReceiptColumns
 from policies.domain.view import NetworkView
-from policies.replenishment.fixed import ConstantOrder, FixedBaseStock
-from scenarios.verify.table import LostSalesRow
+from scenarios.verify.table import Row
 from twin.run import simulate
-from twin.scenario import Opening, Scenario
+from twin.scenario import Opening, Scenario, StoreRules
 from twin.streams import stream
 
 BLOCKS = 50
 """Independent replications in one simulation."""
 OPENS_S, CLOSES_S = 8 * 3600, 20 * 3600
-SIMULATED = ("base_stock", "capped_base_stock", "constant_order")
-EXACT_ROUTINE = ("optimal", "myopic1", "myopic2")
-_SHORTEST_WARMUP_DAYS = 200
-_RELAXATIONS = 12.0
 
 
 @dataclass(frozen=True)
@@ -62,12 +56,14 @@ class World:
     lead_time : int, periods L
     warmup_days : int, ≥ 200
     opening : int, units of each SKU at the start
+    backorders : bool, demand that meets an empty shelf waits instead of being lost
     """
 
     replenisher: Replenisher
     lead_time: int
     warmup_days: int
     opening: int
+    backorders: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,43 +93,8 @@ class GrantEverything:
         return wanted
 
 
-def world_of(row: LostSalesRow) -> World:
-    """The row's store, with a warm-up that forgets its opening.
-
-    Under a constant order stock is a random walk with drift, pushed back at 0; it
-    forgets at the rate drift² / (2 · variance), so the warm-up is twelve such times
-    (e⁻¹² of the start is left) where that is longer than 200 days.
-    """
-    level = _parameter(row, "par1", row.par1)
-    warmup = max(_SHORTEST_WARMUP_DAYS, 20 * (row.lead_time + 1))
-    if row.policy == "base_stock":
-        return World(FixedBaseStock(level), row.lead_time, warmup, level)
-    if row.policy == "capped_base_stock":
-        cap = _parameter(row, "par2", row.par2)
-        return World(FixedBaseStock(level, cap), row.lead_time, warmup, level)
-    drift = row.mean - level
-    if drift <= 0:
-        raise InvalidInput(
-            f"a constant order of {level} against a mean demand of {row.mean:g}: stock grows "
-            "without end and no average exists",
-            field="par1",
-            row=row.number,
-            remedy="give a quantity below the mean",
-        )
-    forget = int(np.ceil(_RELAXATIONS * 2 * row.variance / drift**2))
-    return World(ConstantOrder(level), row.lead_time, max(warmup, forget), level)
-
-
-def _parameter(row: LostSalesRow, name: str, value: int | None) -> int:
-    if value is None:
-        raise InvalidInput(
-            f"{row.policy} needs {name}", field=name, row=row.number, remedy="give a whole number"
-        )
-    return value
-
-
 def simulate_blocks(
-    row: LostSalesRow,
+    row: Row,
     world: World,
     *,
     skus_per_block: int,
@@ -166,6 +127,7 @@ def simulate_blocks(
         panel_days=1,
         direct=True,
         direct_lead_time_days=world.lead_time,
+        store=StoreRules(backorders=world.backorders),
     )
     bundle = PolicyBundle(
         name=row.policy,
@@ -180,24 +142,32 @@ def simulate_blocks(
 
 
 def block_means(
-    facts: DayFacts, row: LostSalesRow, warmup_days: int, skus_per_block: int
+    facts: DayFacts, row: Row, warmup_days: int, skus_per_block: int
 ) -> dict[str, FloatArray]:
     """(BLOCKS,) means per SKU and day of each measure, after the warm-up."""
     sku_days = skus_per_block * (facts.days - warmup_days)
 
-    def total(name: str) -> FloatArray:
-        out: FloatArray = facts.get(name)[warmup_days:, 0].sum(axis=0).astype(np.float64)
+    def by_day(name: str) -> FloatArray:
+        out: FloatArray = facts.get(name)[:, 0].astype(np.float64)
         return out
 
-    holding, lost = total("closing_stock_units") / sku_days, total("units_lost") / sku_days
-    return {
-        "cost": row.holding_cost * holding + row.lost_cost * lost,
-        "holding": holding,
-        "lost": lost,
-        "fill": 1.0 - total("units_lost") / total("units_demanded"),
-        "order_frequency": total("purchase_lines") / sku_days,
-        "demand": total("units_demanded") / sku_days,
+    def mean(days: FloatArray) -> FloatArray:
+        out: FloatArray = days[warmup_days:].sum(axis=0) / sku_days
+        return out
+
+    demanded, lost = by_day("units_demanded"), by_day("units_lost")
+    # What is still owed at closing: all that was ever demanded and neither sold nor lost.
+    owed = np.cumsum(demanded - by_day("units_sold") - lost, axis=0)
+    means = {
+        "holding": mean(by_day("closing_stock_units")),
+        "lost": mean(lost),
+        "fill": 1.0 - mean(lost) / mean(demanded),
+        "backlog": mean(owed),
+        "order_frequency": mean(by_day("purchase_lines")),
+        "demand": mean(demanded),
     }
+    means["cost"] = row.cost(means)
+    return {name: means[name] for name in row.measures}
 
 
 def one_store(skus: int) -> Network:
@@ -243,7 +213,7 @@ def one_store(skus: int) -> Network:
 
 
 def single_unit_lines(
-    network: Network, row: LostSalesRow, days: int, rng: np.random.Generator
+    network: Network, row: Row, days: int, rng: np.random.Generator
 ) -> ReceiptColumns:
     """Demand of every SKU and day as lines of one unit at random open seconds."""
     skus = network.shape[1]
