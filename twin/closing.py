@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from twin.kernel import Int32s, Int64s, Master, Mode, Stock
+from twin.kernel import Int32s, Int64s, Master, Stock
+
+Uint8s = npt.NDArray[np.uint8]
 
 DAYBOOK: tuple[str, ...] = (
     "units_sold",
@@ -22,6 +24,7 @@ DAYBOOK: tuple[str, ...] = (
     "latent_records",
     "latent_records_right",
 )
+"""Columns of the day book; an in-stock column is filled for stores only."""
 
 
 @njit(cache=True)
@@ -29,93 +32,297 @@ def close_day(
     day: int,
     stock: Stock,
     sold: Int32s,
+    leaving: Int32s,
     window: Int32s,
-    out_share: npt.NDArray[np.uint8],
+    out_share: Uint8s,
     daybook: Int64s,
-    sold_total: Int64s,
+    sold_by_source: Int64s,
     master: Master,
     slow_window_days: int,
     slow_cover_days: int,
-    mode: Mode,
 ) -> tuple[int, int]:
-    """Write the day's stock facts and start the next day.
+    """Write the day's stock facts, move the slow-mover window, and start the next day.
 
     Parameters
     ----------
     day : int, day number that ends
     sold : (L, K) int32, units sold on the day
-    window : (L, K) int32, units sold in the slow-mover window up to and with the day;
-        a warehouse's is the sum of the stores it serves
+    leaving : (L, K) int32, units sold on the day that leaves the window; (0, 0) = none yet
+    window : (L, K) int32, units sold in the window, moved on by the day; a warehouse's
+        is the sum of the stores it serves
     out_share : (L, K) uint8, filled with percent of the open time without book stock
     daybook : (L, C, 12) int64, columns as in :data:`DAYBOOK`, filled
-    sold_total : (K,) int64, added to after the warm-up
+    sold_by_source : (W + 1, K) int64, filled with the day's sales of each warehouse's
+        stores; the last row is stores without one
 
     Returns
     -------
     (int, int), a (location, SKU) whose stock does not balance; (−1, −1) = all do
     """
-    bad_place, bad_sku = -1, -1
+    bad = (-1, -1)
+    skus = sold.shape[1]
+    left_by_source = np.zeros(sold_by_source.shape, dtype=np.int64)
+    sold_by_source[:] = 0
     for place in range(sold.shape[0]):
-        opens = day * 86_400 + master.opens[place]
-        closes = day * 86_400 + master.closes[place]
-        open_s = closes - opens
-        is_store = master.is_store[place]
-        for c in range(len(master.first) - 1):
-            units = cents = goods = gone = moving = slow = np.int64(0)
-            listed = stocked = right = out_seconds = np.int64(0)
-            for j in range(master.first[c], master.first[c + 1]):
-                k = master.member[j]
-                book = stock.book[place, k]
-                today = sold[place, k]
-                cost = np.int64(master.cost[k])
-                expected = stock.expected[place, k] - today
-                stock.expected[place, k] = expected
-                physical = stock.physical[place, k]
-                if expected != book or book - physical != stock.gap[place, k] or physical < 0:
-                    bad_place, bad_sku = place, k
-                units += book
-                cents += book * cost
-                gone += today
-                goods += today * cost
-                moving += stock.transit[place, k] * cost
-                if np.int64(book) * slow_window_days > np.int64(window[place, k]) * slow_cover_days:
-                    slow += book * cost
-                if is_store:
-                    if mode.counts:
-                        sold_total[k] += today
-                    if master.listed[place, k]:
-                        out = stock.out_today[place, k]
-                        listed += 1
-                        if book > 0:
-                            stocked += 1
-                        else:
-                            since = max(stock.zero_since[place, k], opens)
-                            out += max(closes - since, 0)
-                        out_seconds += out
-                        out_share[place, k] = 100 * out // open_s
-                        if physical == book:
-                            right += 1
-                    stock.out_today[place, k] = 0
-            row = daybook[place, c]
-            row[0], row[1], row[2], row[3] = gone, goods, listed, stocked
-            row[4], row[5] = listed * open_s, listed * open_s - out_seconds
-            row[6], row[7], row[8], row[9] = units, cents, moving, slow
-            row[10], row[11] = listed, right
-    return bad_place, bad_sku
+        if not master.is_store[place]:
+            continue
+        mine, source = window[place], master.supplier[place]
+        _add(mine, sold[place], 1)
+        _sum(sold_by_source[source], sold[place])
+        if len(leaving):
+            _add(mine, leaving[place], -1)
+            _add(stock.expected[place], leaving[place], -1)
+            _sum(left_by_source[source], leaving[place])
+        if not _balances(stock, place, mine):
+            bad = (place, _leak(stock, place, mine))
+        _facts(
+            day,
+            stock,
+            place,
+            sold[place],
+            mine,
+            out_share,
+            daybook,
+            master,
+            slow_window_days,
+            slow_cover_days,
+        )
+    none = np.zeros(skus, dtype=np.int32)
+    w = 0
+    for place in range(sold.shape[0]):
+        if master.is_store[place]:
+            continue
+        for k in range(skus):
+            window[place, k] += sold_by_source[w, k] - left_by_source[w, k]
+        if not _balances(stock, place, none):
+            bad = (place, _leak(stock, place, none))
+        _facts(
+            day,
+            stock,
+            place,
+            sold[place],
+            window[place],
+            out_share,
+            daybook,
+            master,
+            slow_window_days,
+            slow_cover_days,
+        )
+        w += 1
+    return bad
 
 
 @njit(cache=True)
-def out_so_far(now: int, stock: Stock, out_share: npt.NDArray[np.uint8], master: Master) -> None:
+def _add(a: Int32s, b: Int32s, sign: int) -> None:
+    for k in range(len(a)):
+        a[k] += np.int32(sign) * b[k]
+
+
+@njit(cache=True)
+def _sum(a: Int64s, b: Int32s) -> None:
+    for k in range(len(a)):
+        a[k] += b[k]
+
+
+@njit(cache=True)
+def _balances(stock: Stock, place: int, window: Int32s) -> bool:
+    """Whether book and truth are what the movements make of them, for every SKU."""
+    book, physical = stock.book[place], stock.physical[place]
+    expected, gap = stock.expected[place], stock.gap[place]
+    wrong = np.int32(0)
+    for k in range(len(book)):
+        wrong |= (expected[k] - window[k]) ^ book[k]
+        wrong |= (book[k] - physical[k]) ^ gap[k]
+        wrong |= physical[k] & np.int32(-2147483648)
+    return bool(wrong == 0)
+
+
+@njit(cache=True)
+def _leak(stock: Stock, place: int, window: Int32s) -> int:
+    """A SKU that does not balance."""
+    for k in range(len(window)):
+        book, physical = stock.book[place, k], stock.physical[place, k]
+        if stock.expected[place, k] - window[k] != book or physical < 0:
+            return k
+        if book - physical != stock.gap[place, k]:
+            return k
+    return -1
+
+
+@njit(cache=True)
+def _facts(
+    day: int,
+    stock: Stock,
+    place: int,
+    sold: Int32s,
+    window: Int32s,
+    out_share: Uint8s,
+    daybook: Int64s,
+    master: Master,
+    slow_window_days: int,
+    slow_cover_days: int,
+) -> None:
+    """One location's row of the day book, category by category."""
+    opens = day * 86_400 + master.opens[place]
+    open_s = master.closes[place] - master.opens[place]
+    is_store = master.is_store[place]
+    for c in range(len(master.first) - 1):
+        lo, hi = master.first[c], master.first[c + 1]
+        member = master.member[lo:hi]
+        row = daybook[place, c]
+        row[:] = 0
+        if hi - lo and member[-1] - member[0] == hi - lo - 1:
+            # SKUs of one category that lie together are read as a stretch, which the
+            # compiler turns into vector instructions.
+            a, b = member[0], member[-1] + 1
+            _stretch(
+                row,
+                stock.book[place, a:b],
+                sold[a:b],
+                window[a:b],
+                master.cost[a:b],
+                stock.transit[place, a:b],
+                slow_window_days,
+                slow_cover_days,
+            )
+            if is_store:
+                _stocked(
+                    row,
+                    stock.book[place, a:b],
+                    stock.physical[place, a:b],
+                    master.listed[place, a:b],
+                )
+        else:
+            _stretch(
+                row,
+                stock.book[place][member],
+                sold[member],
+                window[member],
+                master.cost[member],
+                stock.transit[place][member],
+                slow_window_days,
+                slow_cover_days,
+            )
+            if is_store:
+                _stocked(
+                    row,
+                    stock.book[place][member],
+                    stock.physical[place][member],
+                    master.listed[place][member],
+                )
+        if is_store:
+            row[4] = row[2] * open_s
+            row[5] = row[4]
+            if row[3] < row[2] or stock.risen[place]:
+                row[5] -= _out_seconds(stock, place, member, opens, open_s, master, out_share)
+    if stock.risen[place]:
+        stock.out_today[place][:] = 0
+        stock.risen[place] = 0
+
+
+@njit(cache=True)
+def _stretch(
+    row: Int64s,
+    book: Int32s,
+    sold: Int32s,
+    window: Int32s,
+    cost: Int32s,
+    transit: Int32s,
+    slow_window_days: int,
+    slow_cover_days: int,
+) -> None:
+    gone = goods = units = cents = moving = slow = np.int64(0)
+    for k in range(len(book)):
+        price = np.int64(cost[k])
+        worth = book[k] * price
+        gone += sold[k]
+        goods += sold[k] * price
+        units += book[k]
+        cents += worth
+        moving += transit[k] * price
+        is_slow = np.int64(book[k]) * slow_window_days > np.int64(window[k]) * slow_cover_days
+        slow += worth if is_slow else np.int64(0)
+    row[0], row[1], row[6], row[7], row[8], row[9] = gone, goods, units, cents, moving, slow
+
+
+@njit(cache=True)
+def _stocked(row: Int64s, book: Int32s, physical: Int32s, listed: npt.NDArray[np.bool_]) -> None:
+    ranged = stocked = right = np.int32(0)
+    for k in range(len(book)):
+        is_listed = np.int32(listed[k])
+        ranged += is_listed
+        stocked += is_listed if book[k] > 0 else np.int32(0)
+        right += is_listed if book[k] == physical[k] else np.int32(0)
+    row[2], row[3], row[10], row[11] = ranged, stocked, ranged, right
+
+
+@njit(cache=True)
+def _out_seconds(
+    stock: Stock,
+    place: int,
+    member: Int32s,
+    opens: int,
+    open_s: int,
+    master: Master,
+    out_share: Uint8s,
+) -> int:
+    """Open seconds without book stock of the listed SKUs of a category, shares noted."""
+    total = 0
+    for k in member:
+        if not master.listed[place, k]:
+            continue
+        out = stock.out_today[place, k]
+        if stock.book[place, k] == 0:
+            out += max(opens + open_s - max(stock.zero_since[place, k], opens), 0)
+        if out:
+            total += out
+        out_share[place, k] = 100 * out // open_s
+    return total
+
+
+@njit(cache=True)
+def out_so_far(now: int, stock: Stock, out_share: Uint8s, master: Master) -> None:
     """Fill percent of today's open time without book stock, up to `now`; stores only."""
     midnight = now // 86_400 * 86_400
     for place in range(out_share.shape[0]):
         if not master.is_store[place]:
             continue
         opens, closes = midnight + master.opens[place], midnight + master.closes[place]
+        book = stock.book[place]
         for k in range(out_share.shape[1]):
-            if not master.listed[place, k]:
+            if (book[k] > 0 and not stock.risen[place]) or not master.listed[place, k]:
                 continue
             out = stock.out_today[place, k]
-            if stock.book[place, k] == 0:
+            if book[k] == 0:
                 out += max(min(now, closes) - max(stock.zero_since[place, k], opens), 0)
             out_share[place, k] = 100 * out // (closes - opens)
+
+
+@njit(cache=True)
+def worth_by_category(stock: Stock, master: Master, out: Int64s) -> None:
+    """(L, C) int64 cents: book and goods on the way, at cost."""
+    out[:] = 0
+    for place in range(out.shape[0]):
+        for k in range(stock.book.shape[1]):
+            units = np.int64(stock.book[place, k]) + stock.transit[place, k]
+            out[place, master.category[k]] += units * master.cost[k]
+
+
+@njit(cache=True)
+def copy_columns(facts: Int64s, source: Int64s, columns: Int64s) -> None:
+    """`facts[l, c, columns[i]] = source[l, c, i]`; a negative column is left out."""
+    for place in range(source.shape[0]):
+        for c in range(source.shape[1]):
+            for i in range(source.shape[2]):
+                if columns[i] >= 0:
+                    facts[place, c, columns[i]] = source[place, c, i]
+
+
+@njit(cache=True)
+def sum_by_category(
+    values: npt.NDArray[np.float32], category: Int32s, out: npt.NDArray[np.float64]
+) -> None:
+    """Add (L, K) values into (L, C)."""
+    for place in range(values.shape[0]):
+        for k in range(values.shape[1]):
+            out[place, category[k]] += values[place, k]

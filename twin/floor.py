@@ -52,6 +52,7 @@ class Floor:
             for place in network.stores
         }
         self.kernel_seconds = 0.0
+        self.touch_seconds = 0.0
         self._mass = network.skus.mass_g.astype(np.float64)
 
     def advance(self, place: int, until: int) -> None:
@@ -115,6 +116,7 @@ class Floor:
 
     def ship(self, load: Load, now: int) -> None:
         """A load leaves its origin, cut to what is there."""
+        began = time.perf_counter()
         state = self.state
         self.advance(load.origin, now)
         touches.ship(
@@ -131,6 +133,7 @@ class Floor:
         load.shipped_s = now
         load.kg = float(self._mass[load.sku] @ load.shipped) / 1e3
         self.journal.shipped(load, now)
+        self.touch_seconds += time.perf_counter() - began
 
     def cut(self, load: Load, now: int) -> None:
         """A load that nothing takes: ordered, not filled."""
@@ -149,6 +152,7 @@ class Floor:
 
     def receive(self, load: Load, now: int) -> None:
         """A load is for sale: exactly the lines after `now` can still be saved."""
+        began = time.perf_counter()
         state, place = self.state, load.destination
         self.advance(place, now)
         error = self._errors(place, load.sku, now)
@@ -170,6 +174,7 @@ class Floor:
         )
         load.received_s = now
         self.journal.received(load, error, late, now)
+        self.touch_seconds += time.perf_counter() - began
 
     def count(self, place: int, now: int) -> None:
         """Count a random sample of a store's SKUs and set the book to what is there."""

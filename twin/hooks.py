@@ -122,7 +122,12 @@ class BundleOrders:
         arrays = {name: account.array(name, shape) for name in names}
         nothing = np.zeros(shape, dtype=np.int32)
         stock = Stock(
-            **arrays, expected=nothing, gap=nothing, zero_since=nothing, out_today=nothing
+            **arrays,
+            expected=nothing,
+            gap=nothing,
+            zero_since=nothing,
+            out_today=nothing,
+            risen=np.zeros(shape[0], dtype=np.int8),
         )
         decision = self.planner.decide(stock, now_s)
         unserved = frozenset(stop.location for stop in decision.unserved)

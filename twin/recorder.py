@@ -14,7 +14,7 @@ from policies.domain.stock import SLOW_COVER_DAYS, SLOW_WINDOW_DAYS
 from twin import closing
 from twin.closing import DAYBOOK
 from twin.journal import Journal
-from twin.kernel import TALLY, Mode
+from twin.kernel import TALLY
 from twin.logistics import Stop, Tour
 from twin.state import State
 from twin.touches import EVENTS
@@ -45,24 +45,21 @@ class Recorder:
         self.sku_facts = np.zeros((days, places, categories, len(SKU_FACTS)), dtype=np.int64)
         self.location_facts = np.zeros((days, places, len(LOCATION_FACTS)), dtype=np.int64)
         self._daybook = np.zeros((places, categories, len(DAYBOOK)), dtype=np.int64)
-        self._before = self._worth()
+        self._before = np.zeros((places, categories), dtype=np.int64)
+        self._by_source = np.zeros((len(network.warehouses) + 1, network.shape[1]), dtype=np.int64)
         self._level: npt.NDArray[np.float64] | None = None
         self._forecast: Forecast | None = None
 
-    def _worth(self) -> npt.NDArray[np.int64]:
-        """(L, C) int64 cents: book and goods on the way, at cost."""
-        stock, skus = self.state.stock, self.state.network.skus
-        out = np.zeros((stock.book.shape[0], len(skus.categories)), dtype=np.int64)
-        worth = (stock.book.astype(np.int64) + stock.transit) * skus.unit_cost_cents
-        np.add.at(out.T, skus.category, worth.T)
-        return out
+    def opened(self) -> None:
+        """Take what lies in stock and on the road now as the state before the first day."""
+        closing.worth_by_category(self.state.stock, self.state.master, self._before)
 
     def forecast_issued(self, forecast: Forecast) -> None:
         """Days from now on are measured against this issue."""
         skus = self.state.network.skus
-        level = np.zeros((len(skus.categories), forecast.level.shape[0]))
-        np.add.at(level, skus.category, forecast.level.T.astype(np.float64))
-        self._level, self._forecast = level.T, forecast
+        level = np.zeros((forecast.level.shape[0], len(skus.categories)))
+        closing.sum_by_category(forecast.level, skus.category, level)
+        self._level, self._forecast = level, forecast
 
     def departed(self, tour: Tour) -> None:
         """Metres, seconds and the start of a tour are shared among its stops by load."""
@@ -92,37 +89,34 @@ class Recorder:
     def close_day(self, day: int) -> None:
         """Facts of `day`, whose receipts have all been served; raises where stock leaks."""
         state = self.state
-        sold = state.panel.sold_today
         leaving = state.panel.leaving()
-        np.add(state.window, sold, out=state.window)
-        if leaving is not None:
-            np.subtract(state.window, leaving, out=state.window)
-        source = state.network.locations.source
-        for warehouse in state.network.warehouses:
-            state.window[warehouse] = state.window[source == warehouse].sum(axis=0)
         bad = closing.close_day(
             day,
             state.stock,
-            sold,
+            state.panel.sold_today,
+            leaving if leaving is not None else np.zeros((0, 0), dtype=np.int32),
             state.window,
             state.panel.out_today,
             self._daybook,
-            state.sold_total,
+            self._by_source,
             state.master,
             SLOW_WINDOW_DAYS,
             SLOW_COVER_DAYS,
-            Mode(day >= self.first_kpi_day, False),
         )
+        if day >= self.first_kpi_day:
+            state.sold_total += self._by_source.sum(axis=0)
         if bad[0] >= 0:
             self._broken(day, *bad)
         self._copy(day)
 
     def _broken(self, day: int, place: int, sku: int) -> None:
         stock, network = self.state.stock, self.state.network
+        is_store = self.state.master.is_store[place]
+        made = stock.expected[place, sku] - (self.state.window[place, sku] if is_store else 0)
         raise ConservationBroken(
             f"on day {day} {network.locations.ids[place]} holds {stock.book[place, sku]} of "
             f"{network.skus.ids[sku]} in the book and {stock.physical[place, sku]} in truth; "
-            f"its movements make {stock.expected[place, sku]}",
+            f"its movements make {made}",
             field="stock",
             row=network.locations.ids[place],
             remedy="this is a defect of the program: report it with the scenario",
@@ -131,17 +125,15 @@ class Recorder:
     def _copy(self, day: int) -> None:
         state = self.state
         facts = self.sku_facts[day - self.first_day]
-        late = {}
+        late: dict[str, npt.NDArray[np.int64]] = {}
         for names, source in (
             (TALLY, state.tally),
             (EVENTS, state.events),
             (DAYBOOK, self._daybook),
         ):
-            for i, name in enumerate(names):
-                if name in _COLUMN:
-                    facts[..., _COLUMN[name]] = source[..., i]
-                else:
-                    late[name] = source[..., i]
+            columns = np.array([_COLUMN.get(name, -1) for name in names], dtype=np.int64)
+            closing.copy_columns(facts, source, columns)
+            late |= {name: source[..., i] for i, name in enumerate(names) if name not in _COLUMN}
         facts[..., _COLUMN["revenue_cents"]] += late["late_revenue_cents"]
         facts[..., _COLUMN["shrink_cents"]] += late["receipt_shrink_cents"]
         facts[..., _COLUMN["units_demanded"]] = (

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.decision import Decision
+from policies.domain.documents import Documents
 from policies.domain.facts import DayFacts
 from policies.domain.ledger import MovementColumns
 from twin.scenario import Opening
@@ -15,7 +16,14 @@ from twin.scenario import Opening
 
 @dataclass(frozen=True)
 class Trace:
-    """What to keep beside the day facts (each costs memory)."""
+    """What to keep beside the day facts (each costs memory).
+
+    Attributes
+    ----------
+    movements : ledger rows (latent ones included) and the documents beside them
+    decisions : every evening's decision, with the hash of its view
+    final_state : the state after the last day, an opening to go on from
+    """
 
     movements: bool = False
     decisions: bool = False
@@ -31,7 +39,7 @@ class RunResult:
     facts : DayFacts, every simulated day (warm-up included)
     first_kpi_day : int, first day number after the warm-up
     sold_per_sku, lost_per_sku, demanded_per_sku : (K,) int64 totals after the warm-up
-    movements, decisions, final : as asked for by :class:`Trace`
+    movements, documents, decisions, final : as asked for by :class:`Trace`
     seconds : dict, wall time by phase (never part of a result's bytes)
     counters : dict, lines, events, tours and the like
     """
@@ -46,6 +54,7 @@ class RunResult:
     lost_per_sku: npt.NDArray[np.int64]
     demanded_per_sku: npt.NDArray[np.int64]
     movements: MovementColumns | None = None
+    documents: Documents | None = None
     decisions: tuple[Decision, ...] = ()
     final: Opening | None = None
     seconds: dict[str, float] = field(default_factory=dict)

@@ -78,7 +78,13 @@ class World:
         self.journal.opening(self.state.stock.book, int(self.env.now))
         for load in carried_loads(scenario.network, opening, int(self.env.now)):
             self._carry_over(load)
-        self.seconds = {"open": time.perf_counter() - began, "own": 0.0, "close": 0.0}
+        self.recorder.opened()
+        self.seconds = {
+            "open": time.perf_counter() - began,
+            "phases": 0.0,
+            "close": 0.0,
+            "env": 0.0,
+        }
         self._first_line = self.state.cursor.copy()
 
     def run(self, progress: Callable[[int, int], None] | None) -> RunResult:
@@ -93,7 +99,9 @@ class World:
                 Phase(env, midnight + scenario.count_s, self._timed(self._count))
             Phase(env, midnight + scenario.plan_s, self._timed(self._plan))
             # Events of the next midnight belong to the next day and stay for it.
+            started = time.perf_counter()
             env.run(until=midnight + DAY_SECONDS)
+            self.seconds["env"] += time.perf_counter() - started
             self._close(day)
             if progress is not None:
                 progress(done + 1, scenario.days)
@@ -104,7 +112,7 @@ class World:
         def timed(now: int) -> None:
             began = time.perf_counter()
             act(now)
-            self.seconds["own"] += time.perf_counter() - began
+            self.seconds["phases"] += time.perf_counter() - began
 
         return timed
 
@@ -118,7 +126,7 @@ class World:
             state = self.state
             closing.out_so_far(now, state.stock, state.panel.out_today, state.master)
             self.recorder.forecast_issued(self.planner.issue(state.panel, now // DAY_SECONDS))
-        decision = self.planner.decide(self.state.stock, now)
+        decision = self.planner.decide(self.state.stock, now, is_hashed=self.trace.decisions)
         if self.trace.decisions:
             self.decisions.append(decision)
         loads = self.planner.loads(decision, now)
@@ -146,7 +154,11 @@ class World:
         sold = state.sold_total + state.totals.misposted
         lost = state.totals.lost.copy()
         waits = state.stock.waiting.sum(axis=0, dtype=np.int64)
-        seconds = self.seconds | self.planner.seconds | {"kernel": self.floor.kernel_seconds}
+        seconds = self.seconds | self.planner.seconds
+        seconds["kernel"] = self.floor.kernel_seconds
+        seconds["touch"] = self.floor.touch_seconds
+        # What is left of SimPy's run: its queue, and the processes of trucks and docks.
+        seconds["simpy"] = seconds["env"] - seconds["phases"] - seconds["touch"]
         return RunResult(
             scenario=scenario.name,
             policy=self.bundle.name,
@@ -158,6 +170,7 @@ class World:
             lost_per_sku=lost,
             demanded_per_sku=sold + lost + waits,
             movements=self.journal.movements(),
+            documents=self.journal.documents(),
             decisions=tuple(self.decisions),
             final=self._final() if self.trace.final_state else None,
             seconds=seconds,

@@ -46,6 +46,8 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
     start_s = scenario.first_day * DAY_SECONDS
     _check_opening(opening, shape)
     book, physical = _whole(opening.book), _whole(opening.physical)
+    panel = GrowingPanel(shape, scenario.panel_days, scenario.days, opening.sold)
+    window = panel.window_sum()
     stock = Stock(
         physical=physical,
         book=book,
@@ -53,10 +55,11 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         transit=_zeros(shape),
         on_order=_zeros(shape),
         reserved=_zeros(shape),
-        expected=book.copy(),
+        expected=book + window,
         gap=book - physical,
         zero_since=np.full(shape, start_s, dtype=np.int32),
         out_today=_zeros(shape),
+        risen=np.zeros(shape[0], dtype=np.int8),
     )
     demand = scenario.demand
     lines = Lines(
@@ -67,8 +70,6 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         demand.unit_price_cents,
         network.stores,
     )
-    panel = GrowingPanel(shape, scenario.panel_days, scenario.days, opening.sold)
-    window = panel.window_sum()
     categories = len(network.skus.categories)
     skus = shape[1]
     return State(
@@ -103,13 +104,22 @@ def master_of(network: Network) -> Master:
         places.closes_s,
         places.kind == LocationKind.STORE,
         network.listed,
+        _supplier(network),
     )
+
+
+def _supplier(network: Network) -> npt.NDArray[np.int32]:
+    """(L,) int32: position of each store's warehouse among the warehouses, else W."""
+    out = np.full(network.shape[0], len(network.warehouses), dtype=np.int32)
+    for w, warehouse in enumerate(network.warehouses):
+        out[network.locations.source == warehouse] = w
+    return out
 
 
 def first_lines(lines: Lines, start_s: int) -> npt.NDArray[np.int64]:
     """(S,) int64, the first line of each store at or after `start_s`."""
     begins = [
-        lo + np.searchsorted(lines.t[lo:hi], start_s, side="left")
+        lo + np.searchsorted(lines.t[lo:hi], np.int32(start_s), side="left")
         for lo, hi in zip(lines.offsets[:-1], lines.offsets[1:], strict=True)
     ]
     return np.array(begins, dtype=np.int64)

@@ -49,6 +49,7 @@ def rise(stock: Stock, master: Master, place: int, sku: int, now: int) -> None:
     end = min(now, midnight + master.closes[place])
     if end > begin:
         stock.out_today[place, sku] += end - begin
+        stock.risen[place] = 1
 
 
 @njit(cache=True)

@@ -32,6 +32,7 @@ class NetworkView:
         next review's order (review period + lead time)
     scope : (L, K) bool or None, cells this decision may order for; None = all
     forecast : Forecast or None, the last issue frozen before `as_of_s`
+    is_hashed : bool, False = no digest (a simulation that keeps no decisions)
     """
 
     as_of_s: int
@@ -45,6 +46,7 @@ class NetworkView:
     protection_days: IntArray
     scope: BoolArray | None = None
     forecast: Forecast | None = None
+    is_hashed: bool = True
 
     def __post_init__(self) -> None:
         shape = self.network.shape
@@ -82,7 +84,9 @@ class NetworkView:
         return mask if self.scope is None else mask & self.scope
 
     def digest(self) -> str:
-        """SHA-256 of the content, for the decision's header."""
+        """SHA-256 of the content, for the decision's header; "" if it is not hashed."""
+        if not self.is_hashed:
+            return ""
         sha = hashlib.sha256(str(self.as_of_s).encode())
         for item in fields(self):
             value = getattr(self, item.name)
