@@ -15,6 +15,7 @@ How totals are kept. The pool's baskets may be larger or smaller than the store'
 With U units recorded for the store in the week, weight g(d) of the day inside the week
 and u(d) mean units of a basket drawn for day d, the rate is
 ``k · U · g(d) / Σ g / u(d)``: expected units of each store and week are k · U exactly.
+What that costs in variability is measured in docs/adr/0008-panel-expansion.md.
 """
 
 from __future__ import annotations
