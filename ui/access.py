@@ -19,6 +19,19 @@ MAY_OPEN: dict[str, frozenset[str]] = {
 }
 """Roles of each page (API.md, People): managers may view what-ifs, not run them."""
 MAY_RUN_WHATIF = frozenset({"executive", "planner"})
+ROLE_ORDER = (
+    "executive",
+    "planner",
+    "manager",
+    "keeper",
+    "clerk",
+    "buyer",
+    "driver",
+    "auditor",
+    "it_admin",
+    "integration",
+)
+"""Which of several roles stands beside a name."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +44,28 @@ class Person:
     shown : str, name as shown
     role : str
     locations : tuple of str, location ids of the grants; empty = all
+    also : tuple of str, further roles of the person
     """
 
     name: str
     shown: str
     role: str
     locations: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Every role of the person."""
+        return frozenset({self.role, *self.also})
 
     def may_open(self, page: str) -> bool:
-        """Whether the role may open `page`."""
-        return self.role in MAY_OPEN[page]
+        """Whether one of the roles may open `page`."""
+        return not self.roles.isdisjoint(MAY_OPEN[page])
+
+    @property
+    def may_run_whatif(self) -> bool:
+        """Whether one of the roles may start and stop what-ifs."""
+        return not self.roles.isdisjoint(MAY_RUN_WHATIF)
 
     def as_session(self) -> dict[str, Any]:
         """What is kept, signed, in the session cookie."""
@@ -49,6 +74,7 @@ class Person:
             "shown": self.shown,
             "role": self.role,
             "locations": list(self.locations),
+            "also": list(self.also),
         }
 
 
@@ -57,7 +83,8 @@ def person_of(session: Mapping[str, Any]) -> Person | None:
     kept = session.get(SESSION_KEY)
     if not isinstance(kept, dict):
         return None
-    return Person(kept["name"], kept["shown"], kept["role"], tuple(kept.get("locations", ())))
+    places, also = tuple(kept.get("locations", ())), tuple(kept.get("also", ()))
+    return Person(kept["name"], kept["shown"], kept["role"], places, also)
 
 
 def person_of_cookie(app: Flask, cookie: str | None) -> Person | None:

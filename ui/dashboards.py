@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
@@ -21,6 +21,9 @@ from ui.plots import load_backend
 from ui.shell import Visit
 from ui.theme import tokens
 from ui.web.pages import PATHS, Gate, chosen_words
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 THREADS = 8
 PageMaker = Callable[[Visit], pmui.Page]
@@ -85,23 +88,25 @@ def _refusal(app: Flask, handler: RequestHandler) -> bytes:
 
 
 def start(
-    app: Flask,
+    site: Flask,
     gate: Gate,
     pages: Mapping[str, PageMaker],
     port: int,
     *,
     address: str = "127.0.0.1",
+    wsgi: WSGIApplication | None = None,
     origins: tuple[str, ...] = (),
 ) -> Server:
-    """A started server of `app` and the dashboards on one port.
+    """A server of `site` and the dashboards on one port.
 
     Parameters
     ----------
-    app : Flask, everything that is not a dashboard
+    site : Flask, the server-rendered pages
     gate : Gate
     pages : mapping of page name ("twin", "whatif") to its maker
     port : int, 0 picks a free one
     address : str, interface to listen on
+    wsgi : callable, everything that is not a dashboard; `site` alone by default
     origins : further host:port names that browsers may come from
 
     Returns
@@ -123,7 +128,7 @@ def start(
 
         return open_page
 
-    container = WSGIContainer(app, executor=ThreadPoolExecutor(THREADS, "flask"))
+    container = WSGIContainer(wsgi or site, executor=ThreadPoolExecutor(THREADS, "flask"))
     allowed = [f"localhost:{port}", f"127.0.0.1:{port}", *origins] if port else ["*"]
     return pn.serve(
         {PATHS[name].lstrip("/"): opened(make, PATHS[name]) for name, make in pages.items()},
@@ -132,7 +137,7 @@ def start(
         websocket_origin=allowed,
         show=False,
         start=False,
-        auth_provider=SessionAuth(gate, app),
+        auth_provider=SessionAuth(gate, site),
         extra_patterns=[(_FLASK_PATHS, FallbackHandler, {"fallback": container})],
         # A session id must come from a page we served, not from a socket's guess.
         sign_sessions=True,

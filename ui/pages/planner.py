@@ -10,7 +10,6 @@ import panel_material_ui as pmui
 
 from policies.domain.errors import StoretwinError
 from policies.domain.kpis import KPIS
-from ui.access import MAY_RUN_WHATIF
 from ui.laboratory import Compared, ComparedKpi, Laboratory, Progress, WhatIf
 from ui.numerals import difference, figure, interval, telling_digits
 from ui.shell import BAR_CSS, HEAD_CSS, Visit, bar_html, card, html_pane, page
@@ -109,7 +108,7 @@ class _Bench:
             "demand_factor": self._slider("demand_factor", 50, 150, 5, 100),
             "replications": self._slider("replications", 2, offer.max_replications, 1, 10),
         }
-        may_run = self.visit.person.role in MAY_RUN_WHATIF
+        may_run = self.visit.person.may_run_whatif
         self.run = pmui.Button(
             label="", color="primary", variant="contained", disabled=not may_run, **wide
         )
@@ -172,7 +171,7 @@ class _Bench:
             self.inputs.object = f'<p class="bad">▼ {escape(detail)}</p>'
             self.run.disabled = True
             return
-        self.run.disabled = self.visit.person.role not in MAY_RUN_WHATIF
+        self.run.disabled = not self.visit.person.may_run_whatif
         steered = what.policy in self.offer.with_target
         self.widgets["service_target"].disabled = not steered
         self.run.label = f"{self._run_words(what)} ({self._time_words(what)})"
@@ -216,7 +215,7 @@ class _Bench:
 
     def start(self) -> None:
         """Queue what the form says."""
-        if self.visit.person.role not in MAY_RUN_WHATIF:
+        if not self.visit.person.may_run_whatif:
             return
         self.job = self.laboratory.submit(self.asked(), self.visit.person.name)
         self.table.object = f"<p>{escape(self.visit.say('whatif.state_queued'))}</p>"
@@ -240,7 +239,7 @@ class _Bench:
             return
         found = self.laboratory.progress(self.job)
         was_active = not self.halt.disabled
-        self.halt.disabled = not found.is_active or self.visit.person.role not in MAY_RUN_WHATIF
+        self.halt.disabled = not found.is_active or not self.visit.person.may_run_whatif
         self.now.object = self._progress_html(found)
         if was_active and not found.is_active:
             self.show_result()
@@ -311,7 +310,7 @@ class _Bench:
         """Form on the left, answers on the right; one below the other on a phone."""
         say = self.visit.say
         parts: list[pn.viewable.Viewable] = [*self.widgets.values()]
-        if self.visit.person.role not in MAY_RUN_WHATIF:
+        if not self.visit.person.may_run_whatif:
             parts.append(html_pane(f"<p>{escape(say('whatif.view_only'))}</p>", HEAD_CSS))
         parts += [pn.Row(self.run, self.halt, sizing_mode="stretch_width"), self.now]
         form = card(say("whatif.try"), "", *parts)

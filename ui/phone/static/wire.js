@@ -1,6 +1,12 @@
 // The service's interface, as this app uses it. Nothing else knows an address.
 
 const API = "/api/v1";
+// A form on another site can send our cookie, but never this header.
+const HEADERS = {
+  "Content-Type": "application/json",
+  Accept: "application/json",
+  "X-Requested-With": "storetwin",
+};
 const FINAL = new Set(["created", "duplicate", "parked"]);
 
 export class LoggedOut extends Error {}
@@ -11,7 +17,7 @@ async function ask(path, options = {}) {
   try {
     reply = await fetch(API + path, {
       credentials: "same-origin",
-      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      headers: HEADERS,
       ...options,
     });
   } catch {
@@ -62,10 +68,9 @@ export async function stockOf(location, sku) {
 }
 
 // The answers of a batch: {id: {done, status, detail, answer}}.
-export async function send(events, headers = {}) {
+export async function send(events) {
   const reply = await ask("/events:batch", {
     method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
     body: JSON.stringify({ sent_at: new Date().toISOString(), events: events.map(wire) }),
   });
   const body = await reply.json();
