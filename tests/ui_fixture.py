@@ -159,6 +159,11 @@ class FixtureGate:
         return person_of_cookie(self._app, cookies.get("session"))
 
 
+def demo_clock() -> dt.datetime:
+    """A demo that stands still."""
+    return dt.datetime.fromisoformat("2026-03-16T10:24:00")
+
+
 def flask_app() -> tuple[Flask, FixtureGate]:
     """A Flask app with the server-rendered pages and the stand-in log-in."""
     from tests.phone_fixture import Till, api
@@ -169,7 +174,7 @@ def flask_app() -> tuple[Flask, FixtureGate]:
     app.secret_key = "only-for-tests"
     gate = FixtureGate(app)
     users = [DemoUser(name, PASSWORD, person.role) for name, person in PEOPLE.items()]
-    app.register_blueprint(make_blueprint(gate, users))
-    app.register_blueprint(phone.make_blueprint(gate, emulated=True))
+    app.register_blueprint(make_blueprint(gate, users, demo_clock=demo_clock))
+    app.register_blueprint(phone.make_blueprint(gate, emulated=True, demo_clock=demo_clock))
     app.register_blueprint(api(Till(), gate))
     return app, gate

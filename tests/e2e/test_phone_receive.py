@@ -179,6 +179,10 @@ def test_a_count_is_blind_and_each_line_arrives(phone, address):
     assert counted == {"K1": 5, "K2": 1}
 
 
+def test_the_phone_shows_the_demo_time_in_its_header(phone):
+    assert text(phone, "header .clock").startswith("Demo time 03-16 10:2")
+
+
 def test_wrong_digits_and_unknown_codes_are_said_in_words(phone):
     open_delivery(phone)
     scan(phone, "6901234567893")

@@ -113,3 +113,15 @@ def test_a_log_in_never_leads_to_another_host(target):
 
 def test_a_path_of_ours_is_kept():
     assert safe_next("/twin?kpi=stock_turn") == "/twin?kpi=stock_turn"
+
+
+@pytest.mark.parametrize("path", ["/login", "/", "/refused"])
+def test_every_header_shows_the_demo_time(address, path):
+    text = logged_in(address, "executive").get(f"{address}{path}", timeout=20).text
+    assert "演示时间 2026-03-16 10:24" in text
+
+
+def test_the_phone_learns_the_demo_time_with_its_person(address):
+    me = logged_in(address, "clerk").get(f"{address}/m/me.json", timeout=20).json()
+    assert me["demo_now"] == "2026-03-16T10:24:00"
+    assert me["locations"] == ["S001"]

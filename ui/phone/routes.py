@@ -12,19 +12,22 @@ from werkzeug.wrappers import Response as AnyResponse
 from ui.access import THEME_COOKIE, Person
 from ui.i18n import LANGUAGES, words
 from ui.theme import tokens
-from ui.web.pages import Gate, chosen_words
+from ui.web.pages import Gate, Moment, chosen_words, no_demo
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-def make_blueprint(gate: Gate, *, emulated: bool = False) -> Blueprint:
+def make_blueprint(
+    gate: Gate, *, emulated: bool = False, demo_clock: Moment = no_demo
+) -> Blueprint:
     """The blueprint of the phone app.
 
     Parameters
     ----------
     gate : Gate
     emulated : bool, labels the app where reality is played by a program
+    demo_clock : callable, the demo's local time; None outside of a demo
     """
     site = Blueprint("phone", __name__, url_prefix="/m", template_folder="templates")
 
@@ -51,7 +54,9 @@ def make_blueprint(gate: Gate, *, emulated: bool = False) -> Blueprint:
     def me() -> Response:
         """200 who is logged in; 401; 403."""
         person = clerk()
-        answer = jsonify(person.as_session())
+        moment = demo_clock()
+        shown = None if moment is None else moment.isoformat(timespec="seconds")
+        answer = jsonify({**person.as_session(), "demo_now": shown})
         answer.headers["Cache-Control"] = "no-store"
         return answer
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +31,19 @@ class DemoUser:
     password: str
     role: str
     place: str = ""
+
+
+Moment = Callable[[], dt.datetime | None]
+
+
+def no_demo() -> dt.datetime | None:
+    """The demo clock of a deployment that is none."""
+    return None
+
+
+def demo_words(say: Words, moment: dt.datetime | None) -> str:
+    """The demo's time as every header shows it; "" outside of a demo."""
+    return "" if moment is None else say("shell.demo_time", moment=f"{moment:%Y-%m-%d %H:%M}")
 
 
 class Gate(Protocol):
@@ -65,7 +79,10 @@ def safe_next(target: str | None) -> str:
 
 
 def make_blueprint(
-    gate: Gate, demo_users: Sequence[DemoUser] = (), cache: Path | None = None
+    gate: Gate,
+    demo_users: Sequence[DemoUser] = (),
+    cache: Path | None = None,
+    demo_clock: Moment = no_demo,
 ) -> Blueprint:
     """The blueprint of the server-rendered pages.
 
@@ -74,6 +91,7 @@ def make_blueprint(
     gate : Gate
     demo_users : listed on the log-in page; empty outside of a demo
     cache : Path, optional, folder that keeps the cut font
+    demo_clock : callable, the demo's local time for every header; None outside of a demo
     """
     site = Blueprint("web", __name__, template_folder="templates")
 
@@ -88,6 +106,7 @@ def make_blueprint(
             variables=FONT_FACE + css_variables(colours),
             person=gate.person(request.cookies),
             here=request.path,
+            demo_time=demo_words(say, demo_clock()),
             **values,
         )
         answer = Response(body, status=status, mimetype="text/html")

@@ -12,7 +12,7 @@ import { what } from "./what.js";
 const { say } = words;
 const REFRESH_MS = 60_000;
 const root = document.getElementById("app");
-const app = { person: null, place: "", show, home };
+const app = { person: null, place: "", demoOffset: null, show, home };
 let current = menu;
 let message = "";
 
@@ -43,10 +43,23 @@ function bar(made) {
     "header",
     {},
     left,
-    el("div", { class: "title" }, el("h1", {}, made.title), el("small", {}, made.subtitle ?? "")),
+    el(
+      "div",
+      { class: "title" },
+      el("h1", {}, made.title),
+      el("small", {}, made.subtitle ?? ""),
+      el("small", { class: "clock" }, demoTime()),
+    ),
     button(other, () => (words.switchLanguage(), draw()), "switch"),
     button(say(theme), () => (words.switchTheme(), draw()), "switch"),
   );
+}
+
+// In a demo the service's clock is not the phone's; the difference is kept for offline hours.
+function demoTime() {
+  if (app.demoOffset === null) return "";
+  const moment = new Date(Date.now() + app.demoOffset).toISOString();
+  return say("phone.demo_time", { moment: `${moment.slice(5, 10)} ${moment.slice(11, 16)}` });
 }
 
 function banner() {
@@ -192,7 +205,9 @@ async function who() {
     const reply = await fetch("/m/me.json", { credentials: "same-origin" });
     if (reply.ok) {
       const me = await reply.json();
+      const offset = me.demo_now ? Date.parse(`${me.demo_now}Z`) - Date.now() : null;
       await store.keep("person", me);
+      await store.keep("demo_offset", offset);
       return me;
     }
   } catch {
@@ -211,11 +226,16 @@ async function start() {
   await words.load();
   app.person = await who();
   if (!app.person) return location.replace("/login?next=/m/");
+  app.demoOffset = (await store.recall("demo_offset")) ?? null;
   app.place = app.person.locations[0] ?? "";
   outbox.watch(paint);
   outbox.start();
   await draw();
   void keepFresh();
+  setInterval(() => {
+    const clock = root.querySelector(".clock");
+    if (clock) clock.textContent = demoTime();
+  }, 10_000);
   navigator.serviceWorker?.register("/m/sw.js", { scope: "/m/" });
 }
 
