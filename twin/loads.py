@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ class Load:
     sku, ordered, shipped : (n,) int32; `shipped` is filled when the load leaves
     cases : int, ordered cases, for picking
     kg : float, shipped mass
+    shipped_s, received_s, due_s : int, −1 = not yet, not known
+    is_put_off : bool, approved tonight and started tomorrow evening
     """
 
     number: int
@@ -40,7 +42,8 @@ class Load:
     kg: float = 0.0
     shipped_s: int = -1
     received_s: int = -1
-    due_s: int = field(default=-1)
+    due_s: int = -1
+    is_put_off: bool = False
 
     @property
     def total_shipped(self) -> int:

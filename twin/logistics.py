@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -126,6 +126,7 @@ class Logistics:
         self.floor = floor
         self.watcher = watcher
         self.tours = 0
+        self._put_off: list[Load] = []
         self.rules = scenario.warehouse
         fleet = self.network.fleet
         self._speed = fleet.speed_km_per_hour * scenario.frictions.truck_speed_factor / 3.6
@@ -145,6 +146,18 @@ class Logistics:
             self.docks[place] = simpy.Resource(env, self.rules.docks)
             self.pickers[place] = simpy.Resource(env, self.rules.pickers)
         self._lead_keys = draws.keys(seed, replication, "lead time", self.network.suppliers.ids)
+
+    def start(self, loads: Sequence[Load], routes: Iterable[Route], unserved: set[int]) -> None:
+        """Set tonight's approved loads moving, and those that were put off last night."""
+        ready = [*self._put_off, *(load for load in loads if not load.is_put_off)]
+        self._put_off = [load for load in loads if load.is_put_off]
+        for load in ready:
+            if load.kind == LineKind.PURCHASE:
+                self.purchase(load)
+            elif load.kind == LineKind.LATERAL:
+                self.transfer(load)
+        riding = [load for load in ready if load.kind == LineKind.REPLENISH]
+        self.dispatch(riding, routes, unserved)
 
     # -- warehouse to stores ------------------------------------------------------------
 
@@ -285,8 +298,10 @@ class Logistics:
         self.floor.receive(load, int(self.env.now))
 
     def expected_s(self, load: Load) -> int:
-        """When a load on or before the road should arrive, driving straight there."""
+        """When a load that has not arrived should, driving straight there."""
         now = int(self.env.now)
+        if load.origin == SUPPLIER:
+            return self._due(load)
         if load.shipped_s >= 0:
             leaves = load.shipped_s
         else:

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from policies.bundle import PolicyBundle, protection_days, review_due
-from policies.domain.decision import Decision, LineKind, ProposalLines
+from policies.domain.decision import Decision, LineKind
 from policies.domain.forecast import Forecast
 from policies.domain.network import DAY_SECONDS, IntArray
 from policies.domain.view import NetworkView
 from twin import draws
 from twin.kernel import Stock
 from twin.loads import Load, comply, group, split
-from twin.logistics import Logistics
 from twin.panel import GrowingPanel
 from twin.scenario import Scenario
-
-
-class Approver(Protocol):
-    """Who notes that a load became an order."""
-
-    def approve(self, load: Load, now: int) -> None:
-        """`load` is on order from now on."""
-        ...
 
 
 class Planner:
@@ -53,7 +42,6 @@ class Planner:
         self.forecast: Forecast | None = None
         self.seconds = {"forecast": 0.0, "view": 0.0, "decide": 0.0}
         self._made_of_days = 0
-        self._put_off: tuple[ProposalLines, int] | None = None
         self.made = 0
         frictions = scenario.frictions
         staff = frictions.refuse_share + frictions.edit_share + frictions.delay_share
@@ -120,47 +108,27 @@ class Planner:
         return ahead + np.int32(self.scenario.direct_lead_time_days)
 
     def loads(self, decision: Decision, now: int) -> list[Load]:
-        """Tonight's loads: what staff let through, and what they put off last night."""
+        """Tonight's loads: what staff let through, and what they put off until tomorrow."""
         network, day = self.scenario.network, now // DAY_SECONDS
         through, later = comply(
             decision.lines, network, self.scenario.frictions, self._staff_keys, day
         )
         direct = self.scenario.direct
-        loads = []
-        if self._put_off is not None:
-            lines, need_s = self._put_off
-            loads += group(lines, network, need_s, self.made, direct=direct)
-        loads += group(through, network, now, self.made + len(loads), direct=direct)
+        loads = group(through, network, now, self.made, direct=direct)
         visits = Counter(stop for route in decision.routes for stop in route.stops)
         if visits and max(visits.values()) > 1:
             whole, loads = loads, []
             for load in whole:
                 trucks = visits[load.destination] if load.kind == LineKind.REPLENISH else 1
                 loads += split(load, trucks, network) if trucks > 1 else [load]
-            for number, load in enumerate(loads, self.made):
-                load.number = number
+        put_off = group(later, network, now, self.made, direct=direct)
+        for load in put_off:
+            load.is_put_off = True
+        loads += put_off
+        for number, load in enumerate(loads, self.made):
+            load.number = number
         self.made += len(loads)
-        self._put_off = (later, now) if len(later) else None
         return loads
-
-
-def start_loads(
-    loads: list[Load], decision: Decision, approver: Approver, logistics: Logistics, now: int
-) -> None:
-    """Approve every load and set it moving."""
-    by_kind: dict[LineKind, list[Load]] = {kind: [] for kind in LineKind}
-    for load in loads:
-        approver.approve(load, now)
-        by_kind[load.kind].append(load)
-    move: dict[LineKind, Callable[[Load], None]] = {
-        LineKind.PURCHASE: logistics.purchase,
-        LineKind.LATERAL: logistics.transfer,
-    }
-    for kind, start in move.items():
-        for load in by_kind[kind]:
-            start(load)
-    unserved = {stop.location for stop in decision.unserved}
-    logistics.dispatch(by_kind[LineKind.REPLENISH], decision.routes, unserved)
 
 
 def _read_only(array: IntArray) -> IntArray:

@@ -20,7 +20,7 @@ import simpy
 from simpy.core import Environment
 from simpy.events import EventPriority
 
-from policies.domain.decision import SUPPLIER, LineKind
+from policies.domain.decision import SUPPLIER
 from policies.domain.network import DAY_SECONDS
 from twin import draws
 from twin.clock import Phase
@@ -244,13 +244,7 @@ class ReferenceModel:
                 self.account.on_order[load.destination, sku] += units
                 if load.origin != SUPPLIER:
                     self.account.reserved[load.origin, sku] += units
-        for load in tonight.loads:
-            if load.kind == LineKind.PURCHASE:
-                self.logistics.purchase(load)
-            elif load.kind == LineKind.LATERAL:
-                self.logistics.transfer(load)
-        truck = [load for load in tonight.loads if load.kind == LineKind.REPLENISH]
-        self.logistics.dispatch(truck, tonight.routes, set(tonight.unserved))
+        self.logistics.start(tonight.loads, tonight.routes, set(tonight.unserved))
 
     def _count(self, now: int) -> None:
         size = self.scenario.store.count_lines_per_day

@@ -17,7 +17,7 @@ from twin.floor import Floor
 from twin.journal import Journal
 from twin.loads import Load, carried_loads
 from twin.logistics import Logistics
-from twin.planning import Planner, start_loads
+from twin.planning import Planner
 from twin.recorder import Recorder
 from twin.result import RunResult, Trace
 from twin.scenario import Opening, Scenario
@@ -131,7 +131,10 @@ class World:
             self.decisions.append(decision)
         loads = self.planner.loads(decision, now)
         self.open_loads = [load for load in self.open_loads if not _is_done(load)] + loads
-        start_loads(loads, decision, self.floor, self.logistics, now)
+        for load in loads:
+            self.floor.approve(load, now)
+        unserved = {stop.location for stop in decision.unserved}
+        self.logistics.start(loads, decision.routes, unserved)
 
     def _close(self, day: int) -> None:
         self.floor.advance_all((day + 1) * DAY_SECONDS - 1)
@@ -189,7 +192,7 @@ class World:
         for load in self.open_loads:
             if _is_done(load):
                 continue
-            quantity = load.shipped.copy()
+            quantity = load.ordered if load.origin == SUPPLIER else load.shipped
             if load.shipped_s < 0 and load.origin != SUPPLIER:
                 quantity = np.minimum(
                     load.ordered, np.minimum(book, physical)[load.origin, load.sku]

@@ -13,7 +13,7 @@ def small_network(stores: int = 2, skus: int = 3, warehouses: int = 1) -> Networ
     """Stores open 8–20 h, every SKU listed everywhere, packs of one, cost 100, price 150."""
     size = warehouses + stores
     kind = [LocationKind.WAREHOUSE] * warehouses + [LocationKind.STORE] * stores
-    source = [-1] * warehouses + [i % warehouses for i in range(stores)]
+    source = [-1] * warehouses + [i % warehouses if warehouses else -1 for i in range(stores)]
     return Network(
         locations=Locations(
             ids=tuple([f"W{i}" for i in range(warehouses)] + [f"S{i}" for i in range(stores)]),
