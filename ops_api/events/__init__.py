@@ -1,0 +1,1 @@
+"""A phone's outbox: what happened while it was offline."""

@@ -1,0 +1,89 @@
+"""Taking back a movement: one new row that is its exact opposite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ops_api.errors import AlreadyReversed, ApprovalRequired, StateInvalid
+from ops_api.ledger.rows import Row, Stamp, derived_id, is_transit, reverse
+from ops_api.ledger.schema import MOVEMENTS
+from ops_api.ledger.write import StockListener, post, record_audit
+from ops_api.web.registry import unknown_document
+from policies.domain.ledger import MovementKind
+
+# Steps of a document are undone by the document (receive again, close short), since a
+# bare row would leave it saying something else.
+_BY_DOCUMENT = frozenset(
+    {
+        int(MovementKind.SHIP),
+        int(MovementKind.RECEIVE_TRANSFER),
+        int(MovementKind.CLOSE_SHORT),
+        int(MovementKind.REVERSE),
+        int(MovementKind.COUNT_REBASE),
+        int(MovementKind.OPENING),
+    }
+)
+
+
+def movement(connection: Connection, movement_id: str) -> Any:
+    """The movement's row; unknown ones raise."""
+    found = connection.execute(
+        select(MOVEMENTS).where(MOVEMENTS.c.movement_id == movement_id)
+    ).first()
+    if found is None:
+        raise unknown_document(movement_id)
+    return found
+
+
+def ends_of(connection: Connection, movement_id: str) -> tuple[str, ...]:
+    """Locations a movement touches."""
+    found = movement(connection, movement_id)
+    return tuple(p for p in (found.from_location, found.to_location) if not is_transit(p))
+
+
+def reverse_movement(
+    connection: Connection,
+    movement_id: str,
+    *,
+    actor: str,
+    now: int,
+    undo_s: int,
+    is_manager: bool,
+    listeners: tuple[StockListener, ...] = (),
+) -> str:
+    """Undo a movement; returns the new row's id.
+
+    Raises
+    ------
+    ApprovalRequired
+        After `undo_s`, or for another's movement, unless a manager asks.
+    AlreadyReversed, StateInvalid, InsufficientStock
+    """
+    found = movement(connection, movement_id)
+    if found.kind in _BY_DOCUMENT:
+        raise StateInvalid(
+            "this movement belongs to a document's step",
+            field="kind",
+            row=movement_id,
+            remedy="correct the document instead",
+            facts={"document": found.document_id, "state": "posted"},
+        )
+    own = found.actor == actor and now - found.recorded_at <= undo_s
+    if not own and not is_manager:
+        raise ApprovalRequired(
+            "only your own movements of the last ten minutes can be undone",
+            field="movement_id",
+            row=movement_id,
+            remedy="ask a manager",
+        )
+    twice = select(MOVEMENTS.c.movement_id).where(MOVEMENTS.c.reverses == movement_id)
+    if connection.execute(twice).first() is not None:
+        raise AlreadyReversed("this movement is reversed already", row=movement_id)
+    new_id = derived_id(movement_id, "reverse")
+    stamp = Stamp(found.occurred_at, now, actor, "", found.document_id)
+    of: Row = dict(found._mapping)
+    post(connection, [reverse(stamp, new_id, of)], listeners=listeners)
+    record_audit(connection, "movement.reverse", recorded_at=now, actor=actor, subject=movement_id)
+    return new_id

@@ -1,0 +1,241 @@
+"""The state of the shelves that a batch of facts touches, read once under lock.
+
+Facts (sales, receipts, write-offs from an offline phone) are applied to this copy in
+the order they happened; what comes out is the rows to post. A till's sale is never
+refused: what the book lacks is found (``auto_found``), and someone is asked to count.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select, update
+
+from ops_api.ledger.rows import Row, Stamp, count_difference, derived_id, row
+from ops_api.ledger.schema import BALANCES, COUNT_BASELINES, RESERVATIONS
+from ops_api.ledger.write import Key
+from ops_api.masterdata.tables import LOTS
+from policies.domain.ledger import MovementKind
+
+Cell = tuple[str, str]
+"""(location, sku)."""
+
+
+@dataclass
+class Shelves:
+    """Good stock of some cells: by lot, the first to expire first.
+
+    Attributes
+    ----------
+    on_hand, reserved : units per cell and lot
+    counted : per cell, sorted times of posted counts
+    short : cells where something was sold that the book did not have
+    """
+
+    on_hand: dict[Cell, dict[str, int]]
+    reserved: dict[Cell, dict[str, int]]
+    counted: dict[Cell, list[int]]
+    rows: list[Row] = field(default_factory=list)
+    short: set[Cell] = field(default_factory=set)
+
+    @classmethod
+    def read(cls, connection: Connection, cells: Iterable[Cell], since: int) -> Shelves:
+        """Shelves of `cells`; counts from `since` on."""
+        by_place: dict[str, set[str]] = defaultdict(set)
+        for place, sku in cells:
+            by_place[place].add(sku)
+        out = cls(defaultdict(dict), defaultdict(dict), defaultdict(list))
+        expiry = _expiry(connection)
+        for place in sorted(by_place):
+            skus = sorted(by_place[place])
+            out._read_place(connection, place, skus, since, expiry)
+        return out
+
+    def _read_place(
+        self,
+        connection: Connection,
+        place: str,
+        skus: list[str],
+        since: int,
+        expiry: dict[tuple[str, str], int],
+    ) -> None:
+        b = BALANCES.c
+        query = (
+            select(b.sku, b.lot, b.on_hand, b.reserved)
+            .where(b.location == place, b.sku.in_(skus), b.condition == "good")
+            .order_by(b.sku, b.lot)
+            .with_for_update()
+        )
+        never = 2**31
+        found = sorted(
+            connection.execute(query), key=lambda r: (expiry.get((r[0], r[1]), never), r[1])
+        )
+        for sku, lot, on_hand, reserved in found:
+            self.on_hand[place, sku][lot] = on_hand
+            if reserved:
+                self.reserved[place, sku][lot] = reserved
+        c = COUNT_BASELINES.c
+        counts = (
+            select(c.sku, c.counted_at)
+            .where(c.location == place, c.counted_at >= since, c.sku.in_(skus))
+            .order_by(c.counted_at)
+        )
+        for sku, at in connection.execute(counts):
+            self.counted[place, sku].append(at)
+
+    def count_after(self, cell: Cell, occurred_at: int) -> int | None:
+        """Time of the first posted count that has already seen what happened at `occurred_at`."""
+        return next((at for at in self.counted.get(cell, ()) if at >= occurred_at), None)
+
+    def take(
+        self,
+        kind: MovementKind,
+        stamp: Stamp,
+        event: str,
+        cell: Cell,
+        to: str,
+        quantity: int,
+        *,
+        lot: str = "",
+    ) -> list[Row]:
+        """Rows that take `quantity` from the shelf, whatever the book says is there."""
+        place, sku = cell
+        seen_by = self.count_after(cell, stamp.occurred_at)
+        if seen_by is not None:
+            out = [row(kind, stamp, event, sku, place, to, quantity, lot=lot)]
+            self.rows += [*out, self._rebase(stamp, event, cell, quantity, seen_by, lot)]
+            return out
+        parts = self._split(cell, quantity, lot)
+        missing = quantity - sum(part for _, part in parts)
+        if missing:
+            self.short.add(cell)
+            self.rows.append(
+                count_difference(
+                    MovementKind.AUTO_FOUND,
+                    stamp,
+                    derived_id(event, "auto_found"),
+                    sku,
+                    place,
+                    missing,
+                    lot=lot,
+                )
+            )
+            parts = _merge(parts, lot, missing)
+        out = [
+            row(
+                kind,
+                stamp,
+                event if i == 0 else derived_id(event, "lot", name),
+                sku,
+                place,
+                to,
+                part,
+                lot=name,
+            )
+            for i, (name, part) in enumerate(parts)
+        ]
+        self.rows += out
+        return out
+
+    def put(self, made: Row, event: str) -> None:
+        """Post a row that brings goods to a shelf; a later count has already seen them."""
+        cell = (made["to_location"], made["sku"])
+        self.rows.append(made)
+        seen_by = self.count_after(cell, made["occurred_at"])
+        if made["condition"] != "good":
+            return
+        if seen_by is None:
+            lots = self.on_hand[cell]
+            lots[made["lot"]] = lots.get(made["lot"], 0) + made["quantity"]
+            return
+        stamp = Stamp(
+            made["occurred_at"],
+            made["recorded_at"],
+            made["actor"],
+            made["device"],
+            made["document_id"],
+        )
+        self.rows.append(self._rebase(stamp, event, cell, -made["quantity"], seen_by, made["lot"]))
+
+    def _split(self, cell: Cell, quantity: int, lot: str) -> list[tuple[str, int]]:
+        lots = self.on_hand[cell]
+        order = [lot] if lot else list(lots)
+        parts = []
+        for name in order:
+            part = min(quantity, lots.get(name, 0))
+            if part > 0:
+                lots[name] -= part
+                quantity -= part
+                parts.append((name, part))
+            if quantity == 0:
+                break
+        return parts
+
+    @staticmethod
+    def _rebase(stamp: Stamp, event: str, cell: Cell, difference: int, at: int, lot: str) -> Row:
+        then = Stamp(at, stamp.recorded_at, stamp.actor, stamp.device, stamp.document_id)
+        return count_difference(
+            MovementKind.COUNT_REBASE,
+            then,
+            derived_id(event, "count_rebase"),
+            cell[1],
+            cell[0],
+            difference,
+            lot=lot,
+        )
+
+    def overrun_reservations(self) -> dict[Key, int]:
+        """Units per balance row that were promised to an order and are sold now."""
+        out: dict[Key, int] = {}
+        for cell, lots in self.reserved.items():
+            for lot, reserved in lots.items():
+                missing = reserved - self.on_hand[cell].get(lot, 0)
+                if missing > 0:
+                    out[cell[0], cell[1], lot, "good"] = missing
+        return out
+
+
+def shrink_reservations(connection: Connection, overrun: dict[Key, int]) -> list[tuple[str, Key]]:
+    """Take units from the newest reservations of each row; returns (document, key) touched."""
+    touched = []
+    r = RESERVATIONS.c
+    for key in sorted(overrun):
+        left = overrun[key]
+        rows = connection.execute(
+            select(r.document_id, r.line, r.quantity)
+            .where(r.location == key[0], r.sku == key[1], r.lot == key[2], r.quantity > 0)
+            .order_by(r.document_id.desc(), r.line.desc())
+        ).all()
+        for document, line, quantity in rows:
+            part = min(left, quantity)
+            connection.execute(
+                update(RESERVATIONS)
+                .where(
+                    r.document_id == document,
+                    r.line == line,
+                    r.location == key[0],
+                    r.sku == key[1],
+                    r.lot == key[2],
+                )
+                .values(quantity=r.quantity - part)
+            )
+            touched.append((document, key))
+            left -= part
+            if left == 0:
+                break
+    return touched
+
+
+def _merge(parts: list[tuple[str, int]], lot: str, missing: int) -> list[tuple[str, int]]:
+    merged = dict(parts)
+    merged[lot] = merged.get(lot, 0) + missing
+    return list(merged.items())
+
+
+def _expiry(connection: Connection) -> dict[tuple[str, str], int]:
+    rows = connection.execute(
+        select(LOTS.c.sku, LOTS.c.lot, LOTS.c.expires_on).where(LOTS.c.expires_on.is_not(None))
+    )
+    return {(sku, lot): day for sku, lot, day in rows}

@@ -1,0 +1,1 @@
+"""Master data: SKUs, locations, assortments, lanes, and the network they make."""

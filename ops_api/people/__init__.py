@@ -1,0 +1,1 @@
+"""People, their roles and scope; log-in by password, sessions and tokens."""

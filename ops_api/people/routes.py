@@ -1,0 +1,240 @@
+"""Addresses of log-in, people and devices."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+from sqlalchemy import select
+
+from ops_api.people.authenticate import load_principal
+from ops_api.people.roles import ANYONE, PUBLIC
+from ops_api.people.service import (
+    GrantSpec,
+    add_person,
+    add_token,
+    check_password,
+    deactivate,
+    revoke_token,
+)
+from ops_api.people.tables import GRANTS, PEOPLE
+from ops_api.web.body import Strict
+from ops_api.web.fields import Identifier, Name, OptionalId
+from ops_api.web.registry import Answer, Call, Chain, Endpoint, Own, Registry
+from ops_api.web.schemas import Empty, JsonObject
+
+Password = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class LogIn(Strict):
+    """Log-in and password."""
+
+    login: Identifier
+    password: Password
+
+
+class GrantBody(Strict):
+    """A role over all, a region or a location."""
+
+    role: Identifier
+    scope_kind: Identifier = "all"
+    scope_value: OptionalId = ""
+
+
+class NewPerson(Strict):
+    """A person with grants."""
+
+    id: Identifier
+    name: Name
+    login: Identifier
+    password: Password
+    grants: Annotated[list[GrantBody], Field(max_length=50)]
+
+
+class NewDevice(Strict):
+    """A device bound to a location."""
+
+    person: Identifier
+    device: Identifier
+    location: OptionalId = ""
+
+
+def register(registry: Registry) -> None:
+    """Add the endpoints of people."""
+    table = (
+        ("log_in", "POST", "/session", PUBLIC, Chain(), log_in, LogIn, (200, 401), "log_in_limit"),
+        ("log_out", "POST", "/session:end", ANYONE, Own(), log_out, Empty, (200,), ""),
+        (
+            "people_create",
+            "POST",
+            "/people",
+            "people.write",
+            Chain(),
+            create,
+            NewPerson,
+            (201, 409),
+            "",
+        ),
+        (
+            "person_deactivate",
+            "POST",
+            "/people/{id}:deactivate",
+            "people.write",
+            Chain(),
+            end,
+            Empty,
+            (200, 404),
+            "",
+        ),
+        (
+            "devices_create",
+            "POST",
+            "/devices",
+            "device.write",
+            Chain(),
+            device,
+            NewDevice,
+            (201, 404),
+            "",
+        ),
+        (
+            "device_revoke",
+            "POST",
+            "/devices/{id}:revoke",
+            "device.write",
+            Chain(),
+            revoke,
+            Empty,
+            (200, 404),
+            "",
+        ),
+    )
+    for name, method, path, permission, scope, handler, body, statuses, limit in table:
+        registry.add(
+            Endpoint(
+                name=name,
+                method=method,
+                path=path,
+                permission=permission,
+                scope=scope,
+                handler=handler,
+                statuses=statuses,
+                answer=JsonObject,
+                body=body,
+                writes=True,
+                limit=limit,
+            )
+        )
+    for name, path, permission, scope, handler in (
+        ("me", "/me", ANYONE, Own(), me),
+        ("people", "/people", "people.read", Chain(), people),
+    ):
+        registry.add(
+            Endpoint(
+                name=name,
+                method="GET",
+                path=path,
+                permission=permission,
+                scope=scope,
+                handler=handler,
+                statuses=(200,),
+                answer=JsonObject,
+            )
+        )
+
+
+def log_in(call: Call) -> Answer:
+    """Open a browser session."""
+    body: LogIn = call.body
+    found = check_password(call.connection, body.login, body.password)
+    principal = load_principal(call.connection, found.id)
+    assert principal is not None
+    return Answer(
+        {"person": principal.person, "name": principal.name, "roles": list(principal.roles)},
+        session={"person": found.id, "epoch": found.session_epoch},
+    )
+
+
+def log_out(call: Call) -> Answer:
+    """End the browser session."""
+    return Answer({"person": call.principal.person}, ends_session=True)
+
+
+def me(call: Call) -> dict[str, Any]:
+    """Who is logged in, with roles and reach."""
+    principal = call.principal
+    return {
+        "person": principal.person,
+        "name": principal.name,
+        "roles": list(principal.roles),
+        "grants": [
+            {"role": g.role, "locations": None if g.locations is None else sorted(g.locations)}
+            for g in principal.grants
+        ],
+        "device": principal.device,
+    }
+
+
+def people(call: Call) -> dict[str, Any]:
+    """Everybody with grants; never a password."""
+    grants: dict[str, list[dict[str, str]]] = {}
+    for row in call.connection.execute(select(GRANTS)):
+        grants.setdefault(row.person, []).append(
+            {"role": row.role, "scope_kind": row.scope_kind, "scope_value": row.scope_value}
+        )
+    rows = call.connection.execute(select(PEOPLE).order_by(PEOPLE.c.id))
+    return {
+        "people": [
+            {
+                "id": row.id,
+                "name": row.name,
+                "login": row.login,
+                "is_active": row.is_active,
+                "grants": grants.get(row.id, []),
+            }
+            for row in rows
+        ]
+    }
+
+
+def create(call: Call) -> Answer:
+    """Add a person."""
+    body: NewPerson = call.body
+    add_person(
+        call.connection,
+        body.id,
+        name=body.name,
+        login=body.login,
+        password=body.password,
+        grants=[GrantSpec(g.role, g.scope_kind, g.scope_value) for g in body.grants],
+        at=call.now,
+        actor=call.principal.person,
+    )
+    return Answer({"id": body.id}, 201)
+
+
+def end(call: Call) -> dict[str, Any]:
+    """End a person's access at once."""
+    deactivate(call.connection, call.path["id"], at=call.now, actor=call.principal.person)
+    return {"id": call.path["id"], "is_active": False}
+
+
+def device(call: Call) -> Answer:
+    """Register a device; its token is shown this once."""
+    body: NewDevice = call.body
+    token, identity = add_token(
+        call.connection,
+        body.person,
+        device=body.device,
+        location=body.location,
+        at=call.now,
+        expires_at=None,
+        actor=call.principal.person,
+    )
+    return Answer({"id": identity, "token": token}, 201)
+
+
+def revoke(call: Call) -> dict[str, Any]:
+    """Withdraw a device's token."""
+    revoke_token(call.connection, call.path["id"], at=call.now, actor=call.principal.person)
+    return {"id": call.path["id"], "revoked": True}

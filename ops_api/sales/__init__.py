@@ -1,0 +1,1 @@
+"""A till's sales: never refused, posted in batches, answered per line."""

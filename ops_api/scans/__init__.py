@@ -1,0 +1,1 @@
+"""What a scanned code is, and what can be done with it."""

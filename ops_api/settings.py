@@ -1,0 +1,72 @@
+"""Settings of the service, checked once at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ops_api.clock import Clock, system_clock
+from ops_api.ledger.write import StockListener
+from policies.domain.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a deployment decides. Keys of the mapping are these names in upper case.
+
+    Attributes
+    ----------
+    database_url : SQLAlchemy address
+    secret_key : signs session cookies; at least 16 characters, never in the repository
+    clock : callable that gives the aware time
+    cookie_secure : False only where the service is served over plain HTTP on one machine
+    check_answers : validate every answer against its schema (tests)
+    max_body_bytes, max_batch_lines : limits of one request
+    log_in_limit : tries per minute and address, in the words of flask-limiter
+    write_off_limit_cents, auto_approve_cents : what needs no second person
+    future_tolerance_s, past_tolerance_s : accepted age of a device's event
+    undo_s : how long a person may take back what they did
+    stock_listeners : called inside each transaction that moved stock
+    """
+
+    database_url: str = "sqlite:///var/service.db"
+    secret_key: str = ""
+    clock: Clock = system_clock
+    testing: bool = False
+    cookie_secure: bool = True
+    check_answers: bool = False
+    max_body_bytes: int = 2_000_000
+    max_batch_lines: int = 1_000
+    log_in_limit: str = "10 per minute"
+    write_off_limit_cents: int = 5_000
+    auto_approve_cents: int = 0
+    future_tolerance_s: int = 300
+    past_tolerance_s: int = 7 * 86_400
+    undo_s: int = 600
+    stock_listeners: tuple[StockListener, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.secret_key) < 16:
+            raise InvalidInput(
+                "the secret key is missing or short",
+                field="SECRET_KEY",
+                remedy="give at least 16 random characters, from a file outside the repository",
+            )
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any] | Settings | None) -> Settings:
+        """Settings of a mapping; unknown keys in upper case are refused."""
+        if isinstance(config, Settings):
+            return config
+        known = {item.name.upper(): item.name for item in fields(cls)}
+        values: dict[str, Any] = {}
+        for key, value in (config or {}).items():
+            if key not in known:
+                raise InvalidInput(
+                    f"no setting {key!r}", field=key, remedy=f"one of {', '.join(sorted(known))}"
+                )
+            values[known[key]] = value
+        if "stock_listeners" in values:
+            values["stock_listeners"] = tuple(values["stock_listeners"])
+        return cls(**values)

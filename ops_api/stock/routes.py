@@ -1,0 +1,155 @@
+"""Addresses of stock, movements, audit and master data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from ops_api.clock import epoch, iso
+from ops_api.ledger.reversal import ends_of, reverse_movement
+from ops_api.ledger.rows import ACTUAL
+from ops_api.ledger.schema import AUDIT, MOVEMENTS
+from ops_api.masterdata.queries import gtins_of, list_locations, list_skus
+from ops_api.masterdata.service import require_location
+from ops_api.people.roles import EXECUTIVE, KEEPER, MANAGER
+from ops_api.stock.queries import in_transit_to, stock_as_of, stock_now
+from ops_api.web.registry import Call, Chain, Document, Endpoint, Registry, Rows, Site
+from ops_api.web.schemas import Empty, JsonObject, MovementQuery, PageQuery, StockQuery
+from policies.domain.ledger import MovementKind
+
+_SITE = Site(lambda query: [query.location])
+
+
+def register(registry: Registry) -> None:
+    """Add the endpoints."""
+    reads = (
+        ("stock", "/stock", "stock.read", _SITE, stock, StockQuery, (200,)),
+        ("movements", "/movements", "movement.read", Rows(), movements, MovementQuery, (200,)),
+        ("audit", "/audit", "audit.read", Chain(), audit, MovementQuery, (200,)),
+        ("skus", "/skus", "masterdata.read", Chain(), skus, PageQuery, (200,)),
+        ("locations", "/locations", "masterdata.read", Chain(), locations, None, (200,)),
+    )
+    for name, path, permission, scope, handler, query, statuses in reads:
+        registry.add(
+            Endpoint(
+                name=name,
+                method="GET",
+                path=path,
+                permission=permission,
+                scope=scope,
+                handler=handler,
+                statuses=statuses,
+                answer=JsonObject,
+                query=query,
+            )
+        )
+    registry.add(
+        Endpoint(
+            name="movement_reverse",
+            method="POST",
+            path="/movements/{id}:reverse",
+            permission="movement.reverse",
+            scope=Document(ends_of),
+            handler=reverse,
+            statuses=(201, 409, 403),
+            answer=JsonObject,
+            body=Empty,
+            writes=True,
+            keyed=True,
+        )
+    )
+
+
+def stock(call: Call) -> dict[str, Any]:
+    """Stock of a location now, or at a time as known at another."""
+    query: StockQuery = call.query
+    require_location(call.connection, query.location)
+    sku = query.sku or None
+    if query.as_of is None and query.known_at is None:
+        rows = stock_now(call.connection, query.location, sku, query.limit)
+        return {
+            "location": query.location,
+            "as_of": iso(call.now),
+            "known_at": iso(call.now),
+            "rows": rows,
+            "in_transit": in_transit_to(call.connection, query.location, sku),
+        }
+    as_of = epoch(query.as_of) if query.as_of else call.now
+    known_at = epoch(query.known_at) if query.known_at else call.now
+    rows = stock_as_of(call.connection, query.location, sku, as_of, known_at, query.limit)
+    return {
+        "location": query.location,
+        "as_of": iso(as_of),
+        "known_at": iso(known_at),
+        "rows": rows,
+    }
+
+
+def movements(call: Call) -> dict[str, Any]:
+    """Movements after a cursor, within the caller's reach."""
+    query: MovementQuery = call.query
+    m = MOVEMENTS.c
+    found = select(MOVEMENTS).where(m.seq > query.after, m.run_id == ACTUAL, m.visibility == 0)
+    if query.location:
+        found = found.where((m.from_location == query.location) | (m.to_location == query.location))
+    if query.sku:
+        found = found.where(m.sku == query.sku)
+    if call.reach is not None:
+        reach = sorted(call.reach)
+        found = found.where(m.from_location.in_(reach) | m.to_location.in_(reach))
+    rows = call.connection.execute(found.order_by(m.seq).limit(query.limit)).all()
+    return {
+        "movements": [_movement(row) for row in rows],
+        "next": rows[-1].seq if len(rows) == query.limit else None,
+    }
+
+
+def _movement(row: Any) -> dict[str, Any]:
+    return dict(row._mapping) | {
+        "kind": MovementKind(row.kind).name.lower(),
+        "occurred_at": iso(row.occurred_at),
+        "recorded_at": iso(row.recorded_at),
+    }
+
+
+def reverse(call: Call) -> dict[str, Any]:
+    """Undo a movement by its exact opposite; own ones for ten minutes, later a manager."""
+    leads = {EXECUTIVE, KEEPER, MANAGER}.intersection(call.principal.roles)
+    new = reverse_movement(
+        call.connection,
+        call.path["id"],
+        actor=call.principal.person,
+        now=call.now,
+        undo_s=call.settings.undo_s,
+        is_manager=bool(leads),
+        listeners=call.settings.stock_listeners,
+    )
+    return {"movement_id": new, "reverses": call.path["id"]}
+
+
+def audit(call: Call) -> dict[str, Any]:
+    """The audit trail after a cursor."""
+    query: MovementQuery = call.query
+    found = select(AUDIT).where(AUDIT.c.seq > query.after)
+    if query.location:
+        found = found.where(AUDIT.c.location == query.location)
+    rows = call.connection.execute(found.order_by(AUDIT.c.seq).limit(query.limit)).all()
+    return {
+        "audit": [dict(row._mapping) | {"recorded_at": iso(row.recorded_at)} for row in rows],
+        "next": rows[-1].seq if len(rows) == query.limit else None,
+    }
+
+
+def skus(call: Call) -> dict[str, Any]:
+    """SKUs by id after a cursor, with their GTINs."""
+    query: PageQuery = call.query
+    rows = list_skus(call.connection, after=query.after, limit=query.limit, text=query.text)
+    for row in rows:
+        row["gtins"] = gtins_of(call.connection, row["id"])
+    return {"skus": rows, "next": rows[-1]["id"] if len(rows) == query.limit else None}
+
+
+def locations(call: Call) -> dict[str, Any]:
+    """All locations, in axis order."""
+    return {"locations": list_locations(call.connection)}

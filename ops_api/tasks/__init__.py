@@ -1,0 +1,1 @@
+"""Tasks: what a person has to look at, with a way forward."""

@@ -1,0 +1,100 @@
+"""Addresses of tasks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ops_api.clock import iso
+from ops_api.errors import StateInvalid
+from ops_api.sales.routes import poster_of
+from ops_api.sales.service import payload_sale, post_sales
+from ops_api.tasks.service import PARKED, TaskDraft, close_tasks
+from ops_api.tasks.tables import TASKS
+from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows
+from ops_api.web.schemas import DocumentQuery, Empty, JsonObject
+
+
+def place_of(connection: Connection, task: str) -> tuple[str, ...]:
+    """Where a task is."""
+    found = connection.execute(select(TASKS.c.location).where(TASKS.c.id == task)).first()
+    return (found.location,) if found else ()
+
+
+def register(registry: Registry) -> None:
+    """Add the endpoints of tasks."""
+    registry.add(
+        Endpoint(
+            name="tasks",
+            method="GET",
+            path="/tasks",
+            permission="task.read",
+            scope=Rows(),
+            handler=list_tasks,
+            statuses=(200,),
+            answer=JsonObject,
+            query=DocumentQuery,
+        )
+    )
+    registry.add(
+        Endpoint(
+            name="task_resolve",
+            method="POST",
+            path="/tasks/{id}:resolve",
+            permission="task.resolve",
+            scope=Document(place_of),
+            handler=resolve,
+            statuses=(200, 409),
+            answer=JsonObject,
+            body=Empty,
+            writes=True,
+            keyed=True,
+        )
+    )
+
+
+def list_tasks(call: Call) -> dict[str, Any]:
+    """Open tasks within reach, oldest first (or those of `state`)."""
+    query: DocumentQuery = call.query
+    found = select(TASKS).where(TASKS.c.state == (query.state or "open"))
+    if query.location:
+        found = found.where(TASKS.c.location == query.location)
+    if call.reach is not None:
+        found = found.where(TASKS.c.location.in_(sorted(call.reach)))
+    rows = call.connection.execute(
+        found.order_by(TASKS.c.created_at, TASKS.c.id).limit(query.limit)
+    )
+    return {
+        "tasks": [
+            dict(row._mapping)
+            | {
+                "created_at": iso(row.created_at),
+                "closed_at": iso(row.closed_at),
+                "payload": json.loads(row.payload),
+            }
+            for row in rows
+        ]
+    }
+
+
+def resolve(call: Call) -> dict[str, Any]:
+    """Close a task; a parked old sale is posted, because a person has looked at it."""
+    found = call.connection.execute(
+        select(TASKS).where(TASKS.c.id == call.path["id"]).with_for_update()
+    ).one()
+    if found.state != "open":
+        raise StateInvalid(
+            f"task {found.id} is {found.state}",
+            field="state",
+            row=found.id,
+            facts={"document": found.id, "state": found.state},
+        )
+    posted: list[dict[str, Any]] = []
+    if found.kind == PARKED and json.loads(found.payload).get("event") == "sale":
+        sale = payload_sale(found.payload)
+        posted = post_sales(call.connection, [sale], poster_of(call), force=True)
+    draft = TaskDraft(found.kind, found.location, found.sku, found.document_id)
+    close_tasks(call.connection, [draft], at=call.now, actor=call.principal.person)
+    return {"id": found.id, "state": "done", "posted": posted}

@@ -1,0 +1,1 @@
+"""Transfers between locations: propose, approve, pick, ship, receive, close."""

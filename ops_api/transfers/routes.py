@@ -1,0 +1,228 @@
+"""Addresses of transfers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ops_api.clock import epoch, iso
+from ops_api.errors import SiteDenied
+from ops_api.ledger.clocks import check_not_ahead
+from ops_api.ledger.rows import derived_id
+from ops_api.masterdata.service import require_location, require_skus
+from ops_api.transfers.arrivals import Arrival, receive
+from ops_api.transfers.documents import (
+    Act,
+    Draft,
+    create_transfers,
+    transfer_head,
+    transfer_lines,
+)
+from ops_api.transfers.schemas import Approval, Arrived, NewTransfer, Shipment
+from ops_api.transfers.service import approve, cancel, close, pick, ship
+from ops_api.transfers.tables import TRANSFERS
+from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows, Site
+from ops_api.web.schemas import DocumentQuery, Empty, JsonObject
+
+
+def ends_of(connection: Connection, document: str) -> tuple[str, ...]:
+    """Origin and destination of a transfer."""
+    found = connection.execute(select(TRANSFERS).where(TRANSFERS.c.id == document)).first()
+    return (found.origin, found.destination) if found else ()
+
+
+_DOCUMENT = Document(ends_of)
+
+
+def register(registry: Registry) -> None:
+    """Add the endpoints of transfers."""
+    registry.add(
+        Endpoint(
+            name="transfers",
+            method="GET",
+            path="/transfers",
+            permission="transfer.read",
+            scope=Rows(),
+            handler=list_transfers,
+            statuses=(200,),
+            answer=JsonObject,
+            query=DocumentQuery,
+        )
+    )
+    registry.add(
+        Endpoint(
+            name="transfer",
+            method="GET",
+            path="/transfers/{id}",
+            permission="transfer.read",
+            scope=_DOCUMENT,
+            handler=read_transfer,
+            statuses=(200,),
+            answer=JsonObject,
+        )
+    )
+    registry.add(
+        Endpoint(
+            name="transfer_create",
+            method="POST",
+            path="/transfers",
+            permission="transfer.propose",
+            scope=Site(lambda body: [body.destination]),
+            handler=create,
+            statuses=(201,),
+            answer=JsonObject,
+            body=NewTransfer,
+            writes=True,
+            keyed=True,
+        )
+    )
+    steps = (
+        ("approve", "transfer.approve", do_approve, Approval),
+        ("pick", "transfer.ship", do_pick, Empty),
+        ("ship", "transfer.ship", do_ship, Shipment),
+        ("receive", "transfer.receive", do_receive, Arrived),
+        ("close", "transfer.close", do_close, Empty),
+        ("cancel", "transfer.cancel", do_cancel, Empty),
+    )
+    for step, permission, handler, body in steps:
+        registry.add(
+            Endpoint(
+                name=f"transfer_{step}",
+                method="POST",
+                path=f"/transfers/{{id}}:{step}",
+                permission=permission,
+                scope=_DOCUMENT,
+                handler=handler,
+                statuses=(200, 409, 422, 403, 404),
+                answer=JsonObject,
+                body=body,
+                writes=True,
+                keyed=True,
+            )
+        )
+
+
+def act_of(call: Call, occurred_at: Any = None) -> Act:
+    """The step's times and actor; a time ahead of ours is refused."""
+    at = epoch(occurred_at) if occurred_at is not None else call.now
+    check_not_ahead(at, call.now, call.settings.future_tolerance_s)
+    return Act(
+        call.principal.person,
+        min(at, call.now) if at <= call.now else at,
+        call.now,
+        call.principal.device,
+        call.settings.stock_listeners,
+    )
+
+
+def list_transfers(call: Call) -> dict[str, Any]:
+    """Transfers by place and state, newest first, with their lines."""
+    query: DocumentQuery = call.query
+    t = TRANSFERS.c
+    found = select(TRANSFERS)
+    for column, value in ((t.origin, query.origin), (t.destination, query.destination)):
+        if value:
+            found = found.where(column == value)
+    if query.state:
+        found = found.where(t.state == query.state)
+    if call.reach is not None:
+        reach = sorted(call.reach)
+        found = found.where(t.origin.in_(reach) | t.destination.in_(reach))
+    rows = call.connection.execute(found.order_by(t.created_at.desc(), t.id).limit(query.limit))
+    return {"transfers": [whole(call.connection, row) for row in rows.all()]}
+
+
+def whole(connection: Connection, head: Any) -> dict[str, Any]:
+    """A transfer with its lines and its times as text."""
+    out = {k: iso(v) if k.endswith("_at") else v for k, v in head._mapping.items()}
+    out["lines"] = [dict(line._mapping) for line in transfer_lines(connection, head.id)]
+    return out
+
+
+def read_transfer(call: Call) -> dict[str, Any]:
+    """One transfer with its lines."""
+    return whole(call.connection, transfer_head(call.connection, call.path["id"]))
+
+
+def create(call: Call) -> dict[str, Any]:
+    """Propose a transfer."""
+    body: NewTransfer = call.body
+    require_location(call.connection, body.origin)
+    require_location(call.connection, body.destination)
+    require_skus(call.connection, [line.sku for line in body.lines])
+    document = "TR-" + derived_id(call.key)[:13]
+    lines = tuple((line.sku, line.quantity, 0) for line in body.lines)
+    draft = Draft(document, body.origin, body.destination, lines, "manual", note=body.note)
+    create_transfers(call.connection, [draft], act_of(call))
+    return {"id": document, "state": "proposed"}
+
+
+def do_approve(call: Call) -> dict[str, Any]:
+    """Approve and reserve; not one's own proposal."""
+    body: Approval = call.body
+    document = call.path["id"]
+    lines = {line.sku: line.line for line in transfer_lines(call.connection, document)}
+    quantities = {lines[sku]: units for sku, units in body.quantities.items() if sku in lines}
+    approve(call.connection, document, act_of(call), quantities=quantities)
+    return _state(call)
+
+
+def do_pick(call: Call) -> dict[str, Any]:
+    """Begin to pick."""
+    _at_end(call, "origin")
+    pick(call.connection, call.path["id"], act_of(call))
+    return _state(call)
+
+
+def do_ship(call: Call) -> dict[str, Any]:
+    """Ship; both books and what is on the road agree from here on."""
+    _at_end(call, "origin")
+    body: Shipment = call.body
+    ship(call.connection, call.path["id"], act_of(call, body.occurred_at), body.quantities)
+    return _state(call)
+
+
+def do_receive(call: Call) -> dict[str, Any]:
+    """Receive; a surplus has to be accepted, a rest stays on the road until closed."""
+    _at_end(call, "destination")
+    body: Arrived = call.body
+    arrivals = [Arrival(one.event_id, one.sku, one.good, one.damaged) for one in body.lines]
+    return receive(
+        call.connection,
+        call.path["id"],
+        arrivals,
+        act_of(call, body.occurred_at),
+        accepts_over=body.accepts_over,
+        ends=body.ends,
+    )
+
+
+def do_close(call: Call) -> dict[str, Any]:
+    """Close; what never came is closed short."""
+    close(call.connection, call.path["id"], act_of(call))
+    return _state(call)
+
+
+def do_cancel(call: Call) -> dict[str, Any]:
+    """Cancel before shipping; what was reserved is free again."""
+    cancel(call.connection, call.path["id"], act_of(call))
+    return _state(call)
+
+
+def _at_end(call: Call, end: str) -> None:
+    """Goods leave where one stands and arrive where one stands."""
+    place = getattr(transfer_head(call.connection, call.path["id"]), end)
+    if call.reach is not None and place not in call.reach:
+        raise SiteDenied(
+            f"this step is done at {place}",
+            field=end,
+            row=call.path["id"],
+            remedy="ask a colleague there",
+            facts={"location": place},
+        )
+
+
+def _state(call: Call) -> dict[str, Any]:
+    head = transfer_head(call.connection, call.path["id"])
+    return {"id": head.id, "state": head.state, "version": head.version}

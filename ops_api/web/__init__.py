@@ -1,0 +1,1 @@
+"""The web layer: strict bodies, problem+json, and the registry of endpoints."""

@@ -1,0 +1,107 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, jsonify
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from sqlalchemy import Engine
+
+from ops_api.counts import routes as counts
+from ops_api.database import make_engine
+from ops_api.errors import RateLimited
+from ops_api.events import routes as events
+from ops_api.health import routes as health
+from ops_api.people import routes as people
+from ops_api.purchasing import routes as purchasing
+from ops_api.sales import routes as sales
+from ops_api.scans import routes as scans
+from ops_api.settings import Settings
+from ops_api.stock import routes as stock
+from ops_api.tasks import routes as tasks
+from ops_api.transfers import routes as transfers
+from ops_api.web import openapi, problems
+from ops_api.web.dispatch import bind
+from ops_api.web.registry import PREFIX, Registry
+from ops_api.writeoffs import routes as writeoffs
+
+SLICES = (
+    counts,
+    events,
+    health,
+    people,
+    purchasing,
+    sales,
+    scans,
+    stock,
+    tasks,
+    transfers,
+    writeoffs,
+)
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a running application holds."""
+
+    settings: Settings
+    engine: Engine
+    registry: Registry
+
+
+def create_app(
+    config: Mapping[str, Any] | Settings | None = None,
+    *,
+    more: Iterable[Callable[[Registry], None]] = (),
+) -> Flask:
+    """The service as a Flask application; the database must be migrated before.
+
+    Parameters
+    ----------
+    config : keys of :class:`Settings` in upper case
+    more : functions that add endpoints of further slices
+    """
+    settings = Settings.read(config)
+    app = Flask("ops_api")
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        TESTING=settings.testing,
+        SESSION_COOKIE_SECURE=settings.cookie_secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=100_000,
+    )
+    registry = Registry()
+    for part in SLICES:
+        part.register(registry)
+    for add in more:
+        add(registry)
+    app.extensions["storetwin"] = Service(settings, make_engine(settings.database_url), registry)
+    problems.install(app)
+    limiter = Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri="memory://",
+        on_breach=_too_often,
+        enabled=not settings.testing,
+    )
+    # Views hold it weakly: the application keeps it alive.
+    app.extensions["storetwin_limiter"] = limiter
+    bind(app, registry, limiter)
+    described = openapi.document(registry)
+
+    @app.get(f"{PREFIX}/openapi.json")
+    def openapi_json() -> Response:
+        """200 the contract."""
+        return jsonify(described)
+
+    return app
+
+
+def _too_often(_limit: Any) -> Response:
+    raise RateLimited("too many tries", remedy="wait a minute")

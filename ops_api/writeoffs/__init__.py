@@ -1,0 +1,1 @@
+"""Write-offs: recorded disposal with a reason, approved above a limit."""
