@@ -1,16 +1,22 @@
-"""The routing problem that every engine solves, and what it costs."""
+"""The routing problem that every engine solves, and the plan that every engine returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from policies.domain.decision import LineKind, ProposalLines
+from policies.domain.errors import InvalidInput
 from policies.domain.view import NetworkView
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+NO_LIMIT = 2**40
+"""Seconds or tours that no instance reaches."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,7 @@ class RoutingProblem:
 
     Attributes
     ----------
+    depot : int, axis index of the warehouse
     stops : (N,) int64, axis indices of the locations to serve; node i + 1 of the matrices.
         A location whose load is more than one truck or one shift stands there once per tour
     distance_m : (N + 1, N + 1) int64, metres; node 0 is the depot
@@ -28,6 +35,8 @@ class RoutingProblem:
     kg, m3 : (N,) float64, demand of each stop
     capacity_kg, capacity_m3 : float
     departs_s, shift_s : int, earliest departure and longest tour
+    returns_until_s : int, latest return, seconds after midnight
+    tours : int, most tours
     """
 
     depot: int
@@ -37,12 +46,67 @@ class RoutingProblem:
     service_s: Ints
     opens_s: Ints
     closes_s: Ints
-    kg: npt.NDArray[np.float64]
-    m3: npt.NDArray[np.float64]
+    kg: Floats
+    m3: Floats
     capacity_kg: float
     capacity_m3: float
     departs_s: int
     shift_s: int
+    returns_until_s: int = NO_LIMIT
+    tours: int = NO_LIMIT
+
+    def __post_init__(self) -> None:
+        size = len(self.stops)
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not isinstance(value, np.ndarray):
+                continue
+            square = item.name in {"distance_m", "drive_s"}
+            expected = (size + 1, size + 1) if square else (size,)
+            if value.shape != expected:
+                raise InvalidInput(
+                    f"{item.name} has shape {value.shape}, expected {expected}",
+                    field=f"routing.{item.name}",
+                )
+            if not np.isfinite(value).all() or (item.name != "opens_s" and (value < 0).any()):
+                row = int(np.argwhere(~np.isfinite(value) | (value < 0))[0][0])
+                raise InvalidInput(
+                    f"{item.name} has a negative or missing number",
+                    field=f"routing.{item.name}",
+                    row=row,
+                    remedy="give finite distances, times and loads, none negative",
+                )
+        if self.capacity_kg <= 0 or self.capacity_m3 <= 0:
+            raise InvalidInput("a truck that carries nothing", field="routing.capacity")
+
+    @cached_property
+    def is_timed(self) -> bool:
+        """Whether times can make a tour impossible at all."""
+        return bool(
+            self.drive_s.any()
+            or self.service_s.any()
+            or (self.opens_s > self.departs_s).any()
+            or (self.closes_s < self.departs_s).any()
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Tours as positions in ``problem.stops``, and what is left out, each with its reason."""
+
+    tours: tuple[tuple[int, ...], ...]
+    unserved: tuple[tuple[int, str], ...] = ()
+
+
+def tour_metres(problem: RoutingProblem, tour: tuple[int, ...]) -> int:
+    """Length of the closed tour in metres."""
+    nodes = [0, *[i + 1 for i in tour], 0]
+    return int(problem.distance_m[nodes[:-1], nodes[1:]].sum())
+
+
+def plan_metres(problem: RoutingProblem, plan: Plan) -> int:
+    """Length of all tours in metres."""
+    return sum(tour_metres(problem, tour) for tour in plan.tours)
 
 
 def problems_of(view: NetworkView, lines: ProposalLines) -> list[RoutingProblem]:

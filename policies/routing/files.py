@@ -1,0 +1,78 @@
+"""Solve a routing file with one of the engines and check the plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from policies.domain.errors import InvalidInput
+from policies.routing.ortools_engine import OrToolsRouter
+from policies.routing.problem import Plan, RoutingProblem, plan_metres
+from policies.routing.pyvrp_engine import PyVrpRouter
+from policies.routing.savings import SavingsRouter
+from policies.routing.validator import check_plan
+from policies.routing.vrplib import read_instance
+
+Solve = Callable[[RoutingProblem], Plan]
+
+# The public sets count distance only, so a tour costs nothing in itself.
+ENGINES: dict[str, Callable[[float, int], Solve]] = {
+    "ortools": lambda seconds, seed: OrToolsRouter(seconds=seconds, seed=seed, tour_metres=0).solve,
+    "pyvrp": lambda seconds, seed: PyVrpRouter(seconds=seconds, seed=seed, tour_metres=0).solve,
+    "savings": lambda seconds, seed: SavingsRouter(improvement_rounds=100, tour_metres=0).solve,
+}
+
+
+def route_file(
+    path: Path,
+    engine: str = "ortools",
+    seconds: float = 10.0,
+    seed: int = 1,
+    scale: int | None = None,
+) -> dict[str, Any]:
+    """Solve a VRPLIB or Solomon file.
+
+    Parameters
+    ----------
+    path : Path
+    engine : str, one of ``ENGINES``
+    seconds : float > 0, time limit (the savings engine ends by itself)
+    seed : int
+    scale : int, optional
+        Integer units per unit of distance; default by the set's convention.
+
+    Returns
+    -------
+    dict
+        ``cost`` in the file's unit, ``feasible`` (every stop served, no fault found by the
+        independent validator), ``unserved`` (customer, reason), ``routes`` (customers in
+        driving order), ``faults``, ``seconds``, ``engine``, ``instance``.
+    """
+    if engine not in ENGINES:
+        raise InvalidInput(
+            f"no engine {engine!r}", field="engine", remedy=f"one of {', '.join(ENGINES)}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} can't be read: {error}", field="file") from None
+    instance = read_instance(text, scale)
+    problem = instance.problem
+    began = time.perf_counter()
+    plan = ENGINES[engine](seconds, seed)(problem)
+    took = time.perf_counter() - began
+    faults = check_plan(problem, plan)
+    return {
+        "instance": instance.name,
+        "engine": engine,
+        "cost": plan_metres(problem, plan) / instance.scale,
+        "feasible": not faults and not plan.unserved,
+        "unserved": [
+            {"customer": int(problem.stops[i]), "reason": reason} for i, reason in plan.unserved
+        ],
+        "routes": [[int(problem.stops[i]) for i in tour] for tour in plan.tours],
+        "faults": faults,
+        "seconds": round(took, 3),
+    }
