@@ -173,7 +173,7 @@ def make_blueprint(
         """The service's own problem+json stays; a person gets a page in our look."""
         if request.path.startswith("/api/") or error.code is None or error.code < 400:
             return error.get_response()
-        key = {403: "title", 404: "not_found"}.get(error.code, "failed")
+        key = {403: "title", 404: "not_found", 429: "too_many"}.get(error.code, "failed")
         return page("web/refused.html", error.code, key=key)
 
     return site
