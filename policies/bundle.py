@@ -134,12 +134,17 @@ def _order_lines(
     granted: npt.NDArray[np.int32],
     reason: npt.NDArray[np.int8],
 ) -> ProposalLines:
-    """REPLENISH lines of what was granted and PURCHASE lines of what warehouses want."""
+    """REPLENISH lines of what was granted and PURCHASE lines of what warehouses want.
+
+    Only rows that are due are looked at: the others order nothing.
+    """
     source = view.network.locations.source
     from_warehouse = source >= 0
-    quantity = np.where(from_warehouse[:, None], granted, wanted)
-    row, sku = np.nonzero(quantity)
-    amount = quantity[row, sku]
+    due_rows = np.flatnonzero(view.review_due)
+    quantity = np.where(from_warehouse[due_rows, None], granted[due_rows], wanted[due_rows])
+    number, sku = np.nonzero(quantity)
+    amount = quantity[number, sku]
+    row = due_rows[number]
     cut = from_warehouse[row] & (amount < wanted[row, sku])
     why = np.where(cut, np.int8(Reason.SHARED_SHORTAGE), reason[row, sku])
     kind = np.where(from_warehouse[row], LineKind.REPLENISH, LineKind.PURCHASE)

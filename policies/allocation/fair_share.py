@@ -25,23 +25,30 @@ class FairShare:
     def allocate(self, view: NetworkView, wanted: IntArray) -> IntArray:
         """(L, K) int32 granted; never above `wanted` nor above what is available."""
         source = view.network.locations.source
-        granted = np.zeros_like(wanted)
-        level = (
-            view.forecast.level.astype(np.float64)
-            if view.forecast is not None
-            else np.ones(view.network.shape)
-        )
+        granted = np.zeros(wanted.shape, dtype=wanted.dtype)
         for warehouse in view.network.warehouses:
-            rows = np.flatnonzero(source == warehouse)
-            free = np.maximum(view.available[warehouse], 0)
+            rows = np.flatnonzero((source == warehouse) & view.review_due)
+            free = np.maximum(view.on_hand[warehouse] - view.reserved[warehouse], 0)
             want = wanted[rows]
             short = np.flatnonzero(want.sum(axis=0, dtype=np.int64) > free)
             granted[rows] = want
             if short.size:
-                granted[np.ix_(rows, short)] = _share(
+                cells = np.ix_(rows, short)
+                position = (
+                    view.on_hand[cells]
+                    + view.on_order[cells]
+                    - view.backorders[cells]
+                    - view.reserved[cells]
+                )
+                level = (
+                    view.forecast.level[cells].astype(np.float64)
+                    if view.forecast is not None
+                    else np.ones(position.shape)
+                )
+                granted[cells] = _share(
                     want[:, short],
-                    view.inventory_position[np.ix_(rows, short)],
-                    level[np.ix_(rows, short)],
+                    position,
+                    level,
                     free[short],
                     view.network.skus.pack_size[short],
                 )

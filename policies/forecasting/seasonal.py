@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from policies.domain.errors import InvalidInput
 from policies.domain.forecast import Forecast, SalesPanel
-from policies.domain.network import Network
+from policies.domain.network import IntArray, Network
+from policies.forecasting import seasonal_sums as sums
 
 Floats = npt.NDArray[np.float64]
 _BUCKETS = np.array([0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0])
@@ -64,66 +65,29 @@ class SeasonalBaseline:
         days = panel.days
         if days == 0:
             raise InvalidInput("the panel has no day", field="panel.sold")
-        if sold.min(initial=0) < 0:
+        # One compiled form for every integer type a panel may come in.
+        units: IntArray = np.ascontiguousarray(sold, dtype=np.int32)
+        out = panel.out_share
+        gone = np.zeros((0, 0, 0), dtype=np.uint8) if out is None else np.ascontiguousarray(out)
+        per_store, least = sums.totals(units)
+        if least < 0:
             raise InvalidInput("the panel has negative sales", field="panel.sold")
         first_weekday = network.start_date.weekday()
         weekdays = (first_weekday + panel.last_day - days + 1 + np.arange(days)) % 7
-        per_store = sold.sum(axis=2, dtype=np.float64)
         profile = _weekday_profile(per_store, weekdays)
-        factors = profile[:, weekdays].T
-        age = np.arange(days)[::-1]
-        weight = 0.5 ** (age / self.half_life_days)
-        out = panel.out_share
-        level = self._level(sold, factors, weight, out, network.listed)
-        ratio = _variance_ratio(sold, level, factors, out, self.block_days)
+        factors = np.ascontiguousarray(profile[:, weekdays].T)
+        weight = 0.5 ** (np.arange(days)[::-1] / self.half_life_days)
+        level, exposure = sums.weigh(units, weight[:, None] * factors, weight, gone)
+        pull = max(self.shrink_days * float(weight.mean()), 1e-9)
+        sums.shrink_to_chain(level, exposure, pull, network.listed)
         return Forecast(
             panel.last_day + 1,
             first_weekday,
             level.astype(np.float32),
             profile.astype(np.float32),
-            ratio.astype(np.float32),
+            _variance_ratio(units, level, factors, gone, self.block_days),
             repr(self),
         )
-
-    def _level(
-        self,
-        sold: npt.NDArray[np.integer],
-        factors: Floats,
-        weight: Floats,
-        out_share: npt.NDArray[np.uint8] | None,
-        listed: npt.NDArray[np.bool_],
-    ) -> Floats:
-        """(L, K): weighted sales over weighted time in stock, shrunk toward the chain's level."""
-        share = weight[:, None] * factors
-        weighted, exposure = _weigh(sold, share, weight, out_share)
-        stores = weighted.sum(axis=1) > 0
-        in_chain = np.maximum(exposure[stores].sum(axis=0), 1e-12)
-        chain_rate = weighted[stores].sum(axis=0) / in_chain
-        expected = (exposure * chain_rate).sum(axis=1)
-        relative = np.where(expected > 0, weighted.sum(axis=1) / np.maximum(expected, 1e-12), 0)
-        prior = np.outer(relative, chain_rate)
-        pull = max(self.shrink_days * float(weight.mean()), 1e-9)
-        level = (weighted + pull * prior) / (exposure + pull)
-        out: Floats = np.where(listed, level, 0.0)
-        return out
-
-
-def _weigh(
-    sold: npt.NDArray[np.integer],
-    share: Floats,
-    weight: Floats,
-    out_share: npt.NDArray[np.uint8] | None,
-) -> tuple[Floats, Floats]:
-    """((L, K) weighted sales, (L, K) weighted days in stock), one day at a time."""
-    weighted = np.zeros(sold.shape[1:])
-    exposure = np.zeros(sold.shape[1:])
-    for day in range(len(sold)):
-        weighted += weight[day] * sold[day]
-        if out_share is None:
-            exposure += share[day][:, None]
-        else:
-            exposure += share[day][:, None] * (1.0 - out_share[day] / 100.0)
-    return weighted, exposure
 
 
 def _weekday_profile(
@@ -151,28 +115,19 @@ def _day_means(series: Floats, weekdays: npt.NDArray[np.integer]) -> Floats:
 
 
 def _variance_ratio(
-    sold: npt.NDArray[np.integer],
+    sold: npt.NDArray[np.int32],
     level: Floats,
     factors: Floats,
-    out_share: npt.NDArray[np.uint8] | None,
+    out_share: npt.NDArray[np.uint8],
     block_days: int,
-) -> Floats:
+) -> npt.NDArray[np.float32]:
     """(L, K) ≥ 1: squared error of block totals over their mean, pooled by mean bucket."""
     blocks = len(sold) // block_days
-    bucket = np.digitize(level, _BUCKETS)
-    top = np.zeros(len(_BUCKETS) + 1)
-    below = np.zeros(len(_BUCKETS) + 1)
-    for block in range(blocks):
-        rows = slice(len(sold) - (block + 1) * block_days, len(sold) - block * block_days)
-        total = sold[rows].sum(axis=0, dtype=np.float64)
-        mean = level * factors[rows].sum(axis=0)[:, None]
-        if out_share is not None:
-            # Blocks with an empty shelf would be taken for spread.
-            full = (out_share[rows] == 0).all(axis=0)
-            total, mean = total * full, mean * full
-        top += np.bincount(bucket.ravel(), ((total - mean) ** 2).ravel(), len(top))
-        below += np.bincount(bucket.ravel(), mean.ravel(), len(below))
+    newest = factors[len(factors) - blocks * block_days :]
+    factor = newest.reshape(blocks, block_days, factors.shape[1]).sum(axis=1)[::-1]
+    factor = np.ascontiguousarray(factor)
+    top, below, bucket = sums.spread(sold, level, factor, out_share, block_days, _BUCKETS)
     ratio = np.ones(len(top))
     np.divide(top, below, out=ratio, where=below > 0)
-    out: Floats = np.maximum(ratio, 1.0)[bucket]
+    out: npt.NDArray[np.float32] = np.maximum(ratio, 1.0).astype(np.float32)[bucket]
     return out

@@ -94,8 +94,14 @@ def warehouse_gap(view: NetworkView, cover_days: float) -> IntArray:
     against the warehouse's own position.
     """
     per_day = warehouse_demand_per_day(view)
-    target = per_day * (view.protection_days[:, None] + cover_days)
-    warehouses = view.network.locations.source < 0
-    gap = np.ceil(target).astype(np.int32) - view.inventory_position
-    out: IntArray = np.where(warehouses[:, None], np.maximum(gap, 0), 0).astype(np.int32)
+    out = np.zeros(view.network.shape, dtype=np.int32)
+    for place in np.flatnonzero(view.network.locations.source < 0):
+        target = per_day[place] * (view.protection_days[place] + cover_days)
+        position = (
+            view.on_hand[place]
+            + view.on_order[place]
+            - view.backorders[place]
+            - view.reserved[place]
+        )
+        out[place] = np.maximum(np.ceil(target).astype(np.int32) - position, 0)
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from policies.domain.errors import InvalidInput
 from policies.domain.forecast import Forecast
@@ -43,7 +44,17 @@ def warehouse_demand_per_day(view: NetworkView) -> Floats:
     """(L, K) expected units a day that each warehouse's stores sell; 0 at stores."""
     forecast = require_forecast(view)
     out = np.zeros(view.network.shape)
-    source = view.network.locations.source
-    for warehouse in view.network.warehouses:
-        out[warehouse] = forecast.level[source == warehouse].sum(axis=0)
+    _sum_by_source(forecast.level, view.network.locations.source, out)
     return out
+
+
+@njit(cache=True)
+def _sum_by_source(
+    level: npt.NDArray[np.float32], source: npt.NDArray[np.int32], out: Floats
+) -> None:
+    for place in range(len(source)):
+        if source[place] >= 0:
+            total = out[source[place]]
+            mine = level[place]
+            for k in range(len(mine)):
+                total[k] += mine[k]

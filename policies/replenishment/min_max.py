@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from policies.domain.decision import Reason
 from policies.domain.errors import InvalidInput
@@ -13,7 +15,7 @@ from policies.domain.network import IntArray
 from policies.domain.view import NetworkView
 from policies.replenishment.base_stock import warehouse_gap
 from policies.replenishment.levels import require_forecast
-from policies.replenishment.packs import whole_packs
+from policies.replenishment.packs import cases_for, whole_packs
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,52 @@ class MinMax:
 
     def order_quantity(self, view: NetworkView) -> tuple[IntArray, npt.NDArray[np.int8]]:
         """(wanted, reason), each (L, K)."""
-        level = require_forecast(view).level.astype(np.float64)
-        reorder = np.ceil(level * self.reorder_cover_days) + self.presentation_units
-        upper = np.ceil(level * self.order_up_to_cover_days) + self.presentation_units
-        position = view.inventory_position
-        gap = np.where(position <= reorder, np.maximum(upper - position, 0), 0).astype(np.int32)
+        forecast = require_forecast(view)
         stores = view.network.locations.source >= 0
-        gap = np.where(stores[:, None], gap, warehouse_gap(view, self.warehouse_cover_days))
-        wanted = whole_packs(
-            np.where(view.may_order, gap, 0), view.network.skus.pack_size, self.pack_share
+        wanted = np.zeros(view.network.shape, dtype=np.int32)
+        reason = np.full(wanted.shape, Reason.BELOW_REORDER_POINT, dtype=np.int8)
+        reason[~stores] = Reason.WAREHOUSE_COVER
+        _order_up_to(
+            np.flatnonzero(view.review_due & stores),
+            forecast.level,
+            (view.on_hand, view.on_order, view.backorders, view.reserved),
+            view.network.listed,
+            view.network.skus.pack_size,
+            (self.reorder_cover_days, self.order_up_to_cover_days, self.pack_share),
+            self.presentation_units,
+            wanted,
         )
-        reason = np.where(stores[:, None], Reason.BELOW_REORDER_POINT, Reason.WAREHOUSE_COVER)
-        return wanted, np.broadcast_to(reason, wanted.shape).astype(np.int8)
+        if view.scope is not None:
+            wanted *= view.scope
+        gap = warehouse_gap(view, self.warehouse_cover_days)
+        for place in np.flatnonzero(view.review_due & ~stores):
+            need = np.where(view.may_order[place], gap[place], 0)
+            wanted[place] = whole_packs(need, view.network.skus.pack_size, self.pack_share)
+        return wanted, reason
+
+
+@njit(cache=True)
+def _order_up_to(
+    rows: npt.NDArray[np.intp],
+    level: npt.NDArray[np.float32],
+    parts: tuple[IntArray, IntArray, IntArray, IntArray],
+    listed: npt.NDArray[np.bool_],
+    pack_size: IntArray,
+    covers: tuple[float, float, float],
+    presentation_units: int,
+    wanted: IntArray,
+) -> None:
+    """Fill the rows that are due; the others stay 0 and are never touched."""
+    on_hand, on_order, backorders, reserved = parts
+    reorder_days, upper_days, pack_share = covers
+    for place in rows:
+        for k in range(wanted.shape[1]):
+            position = (
+                on_hand[place, k] + on_order[place, k] - backorders[place, k] - reserved[place, k]
+            )
+            rate = np.float64(level[place, k])
+            if position > math.ceil(rate * reorder_days) + presentation_units:
+                continue
+            if listed[place, k]:
+                upper = math.ceil(rate * upper_days) + presentation_units
+                wanted[place, k] = cases_for(upper - position, pack_size[k], pack_share)

@@ -136,7 +136,7 @@ def _skus(count: int, seed: int) -> Skus:
     return Skus(
         tuple(f"K{i + 1:05d}" for i in range(count)),
         tuple(f"Article {i + 1}" for i in range(count)),
-        frozen(np.arange(count) % len(categories), np.int32),
+        frozen(np.arange(count) * len(categories) // count, np.int32),
         categories,
         frozen(cost, np.int32),
         np.round(cost * rng.uniform(1.25, 1.6, count)),
