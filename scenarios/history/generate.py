@@ -20,7 +20,7 @@ from policies.domain.errors import InvalidInput
 from policies.domain.facts import CostModel
 from policies.domain.network import Network
 from policies.domain.receipts import ReceiptColumns
-from scenarios.history.columns import FIELDS, open_receipts
+from scenarios.history.columns import FIELDS, column_files, open_receipts
 from scenarios.history.generate_kernel import count_lines, fill_store
 from scenarios.history.generated_plan import ChainPlan, generic_plan
 from scenarios.history.network_files import load_network, save_network
@@ -227,18 +227,11 @@ def _write_receipts(
     ids = [plan.network.locations.ids[i] for i in plan.network.stores]
     (folder / "ids.json").write_text(json.dumps({"stores": ids, "skus": plan.network.skus.ids}))
     np.save(folder / "offsets.npy", offsets)
-    header = {"descr": "<i4", "fortran_order": False, "shape": (lines,)}
-    files = [(folder / f"{name}.npy").open("wb") for name, _ in FIELDS]
-    try:
-        for file in files:
-            np.lib.format.write_array_header_1_0(file, header)
+    with column_files(folder, lines) as files:
         for i in range(stores):
             columns = [np.empty(offsets[i + 1] - offsets[i], dtype="<i4") for _ in files]
             _fill(plan, seed, i, baskets[i], columns)
             for file, column in zip(files, columns, strict=True):
                 file.write(column.data)
             tell(i + 1, stores)
-    finally:
-        for file in files:
-            file.close()
     return lines

@@ -20,7 +20,10 @@ class ImportReport:
     rejected : dict of reason -> rows; ``read == kept + sum(rejected)``
     examples : dict of reason -> up to five rows as dicts, each with its row number
     stores, skus : int, distinct ones among the kept rows
-    first, last : str, ISO dates of the first and last kept row, local
+    lines : int, receipt lines written (an hourly row makes a line a unit)
+    kept_as : dict of kind -> kept rows; all but sales stand in ``other_lines.parquet``
+    first, last : str, ISO dates of the first and last sale, local
+    rounded_cents : float, revenue gained by rounding prices to cents per base unit
     notes : dict of fact -> value, what a reader should know (missing dates and the like)
     """
 
@@ -30,8 +33,11 @@ class ImportReport:
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     stores: int = 0
     skus: int = 0
+    lines: int = 0
+    kept_as: dict[str, int] = field(default_factory=dict)
     first: str = ""
     last: str = ""
+    rounded_cents: float = 0.0
     notes: dict[str, Any] = field(default_factory=dict)
 
     def reject(self, reason: str, rows: int, examples: list[dict[str, Any]]) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from policies.domain.errors import ImportRefused
 from scenarios.history import complete_journey
-from scenarios.history.columns import open_receipts
 from scenarios.history.importer import import_history, open_history
 from scenarios.history.network import select_and_build_network
 from scenarios.history.network_files import load_network, save_network
@@ -40,14 +38,45 @@ def test_every_line_read_is_kept_or_rejected_for_one_reason(history):
     assert report.read == report.kept + sum(report.rejected.values())
     assert report.rejected["quantity is 0"] == 8_869
     assert report.rejected["quantity above 100 (fuel and coupon artefacts)"] == 13_510
+    assert report.kept_as == {"sale": 1_441_472}
+    assert report.lines == history.receipts.lines == 1_441_472
     assert all(0 < len(rows) <= 5 for rows in report.examples.values())
+    assert set(report.examples) == set(report.rejected)
 
 
-def test_unknown_products_are_those_the_catalogue_lacks():
-    """4,836 lines, most of them also of quantity 0."""
-    lines, products = complete_journey.read_tables()
-    assert (~lines.product_id.isin(products.product_id)).sum() == 4_836
+def test_overlapping_faults_count_once_and_the_sources_totals_are_the_published_ones(history):
+    """4,836 lines of unknown products, most of them of quantity 0 too; no returns."""
+    lines = complete_journey.read_table("transactions").to_pandas()
+    products = complete_journey.read_table("products").to_pandas()
+    unknown = ~lines.product_id.isin(products.product_id)
+    assert unknown.sum() == 4_836
     assert (lines.quantity < 0).sum() == 0
+    sane = (lines.quantity > 0) & (lines.quantity <= 100)
+    assert history.report.rejected["unknown SKU"] == (unknown & sane).sum()
+    artefact = products.department.isin(["COUPON", "FUEL", "MISCELLANEOUS"])
+    artefact |= products.product_category == "COUPON/MISC ITEMS"
+    fuel = lines.product_id.isin(products.product_id[artefact])
+    assert fuel[lines.quantity > 100].mean() > 0.99
+    reason = "no merchandise (coupon, fuel, miscellaneous)"
+    assert history.report.rejected[reason] == (fuel & sane).sum()
+    kept = lines[sane & ~unknown & ~fuel]
+    receipts = history.receipts
+    assert int(np.sum(receipts.quantity, dtype=np.int64)) == kept.quantity.sum()
+    revenue = np.sum(receipts.quantity * receipts.unit_price_cents.astype(np.int64))
+    assert revenue / 100 - history.report.rounded_cents / 100 == pytest.approx(
+        kept.sales_value.sum(), abs=1
+    )
+    baskets = sum(int(receipts.basket[receipts.store(i)].max()) + 1 for i in range(433))
+    assert baskets == kept.basket_id.nunique()
+
+
+def test_promotions_are_read_by_columns_and_filter():
+    """20.9 million rows in one row group; the answer is small."""
+    found = complete_journey.promotions(["1000050", "1000092"], (2, 3))
+    assert set(found.week) == {2, 3}
+    assert set(found.sku_id) <= {"1000050", "1000092"}
+    assert {"store_id", "display_location", "mailer_location"} <= set(found.columns)
+    assert 0 < len(found) < 10_000
 
 
 def test_times_are_local_with_the_peak_at_seventeen_and_the_low_at_four(history):
@@ -74,7 +103,7 @@ def test_lines_are_sorted_inside_each_store(history):
 
 def test_a_second_import_of_the_same_content_reads_nothing(folder, monkeypatch):
     """The cache is keyed by content."""
-    monkeypatch.setattr(complete_journey, "read_tables", lambda: pytest.fail("read again"))
+    monkeypatch.setattr(complete_journey, "read_table", lambda name: pytest.fail("read again"))
     assert import_history("complete-journey", [], folder).read == 1_469_307
 
 
@@ -122,37 +151,10 @@ def test_more_stores_than_the_history_has_are_refused(history):
 def test_a_failed_import_leaves_nothing_behind(tmp_path, monkeypatch):
     """Not even a half-written folder."""
 
-    def broken():
+    def broken(name):
         raise OSError("disk full")
 
-    monkeypatch.setattr(complete_journey, "read_tables", broken)
+    monkeypatch.setattr(complete_journey, "read_table", broken)
     with pytest.raises(OSError, match="disk full"):
         import_history("complete-journey", [], tmp_path / "h")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_hour_that_clocks_repeat_keeps_its_true_order(tmp_path):
-    """Two instants share a local second; the earlier one stays first."""
-    lines = pd.DataFrame(
-        {
-            "store_id": 1,
-            "basket_id": [11, 12],
-            "product_id": [7, 7],
-            "quantity": [1, 2],
-            "sales_value": [1.0, 2.0],
-            "transaction_timestamp": pd.to_datetime(["2017-11-05 06:30:00", "2017-11-05 05:30:00"]),
-        }
-    )
-    products = pd.DataFrame(
-        {
-            "product_id": [7],
-            "department": ["GROCERY"],
-            "product_category": ["TEA"],
-            "product_type": ["TEA"],
-            "package_size": [""],
-        }
-    )
-    complete_journey.convert(lines, products, tmp_path / "x")
-    receipts = open_receipts(tmp_path / "x")
-    assert receipts.t_s[0] == receipts.t_s[1] == 5400
-    assert receipts.quantity.tolist() == [2, 1]
