@@ -39,6 +39,7 @@ _LEVEL: dict[str, Any] = {
 _BASE_STOCK: dict[str, Any] = {
     **_COMMON,
     **_LEVEL,
+    "warehouse_batch_days": 0.0,
     **dict.fromkeys(FRACTILES, 0.9),
     "safety_share": 1.0,
 }
@@ -60,6 +61,7 @@ def _capped(params: Params) -> Replenisher:
         presentation_units=int(params["presentation_units"]),
         pack_share=float(params["pack_share"]),
         warehouse_cover_days=float(params["warehouse_cover_days"]),
+        warehouse_batch_days=float(params["warehouse_batch_days"]),
     )
 
 

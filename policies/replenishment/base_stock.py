@@ -40,6 +40,8 @@ class CappedBaseStock:
         level can never stay out of reach behind a large case
     warehouse_cover_days : float ≥ 0, safety cover of a warehouse beyond its protection
         interval
+    warehouse_batch_days : float ≥ 0, days of demand that a warehouse orders on top once its
+        position is at its target; 0 = every SKU is ordered anew every evening
     """
 
     fractiles: tuple[float, ...] = (0.9,) * class_count()
@@ -48,6 +50,7 @@ class CappedBaseStock:
     presentation_units: int = 1
     pack_share: float = 0.05
     warehouse_cover_days: float = 4.0
+    warehouse_batch_days: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.fractiles) != class_count():
@@ -56,6 +59,8 @@ class CappedBaseStock:
             raise InvalidInput("fractiles lie between 0 and 1", field="fractiles")
         if self.safety_share < 0 or self.warehouse_cover_days < 0 or self.presentation_units < 0:
             raise InvalidInput("safety, cover and presentation are not negative", field="params")
+        if self.warehouse_batch_days < 0:
+            raise InvalidInput("a batch is not negative", field="warehouse_batch_days")
         if self.cap_share is not None and self.cap_share <= 0:
             raise InvalidInput("a cap of nothing orders nothing", field="cap_share")
         if not 0 < self.pack_share <= 1:
@@ -78,7 +83,8 @@ class CappedBaseStock:
             capped = gap > most
             gap = np.minimum(gap, most)
         stores = view.network.locations.source >= 0
-        gap = np.where(stores[:, None], gap, warehouse_gap(view, self.warehouse_cover_days))
+        needed = warehouse_gap(view, self.warehouse_cover_days, self.warehouse_batch_days)
+        gap = np.where(stores[:, None], gap, needed)
         wanted = whole_packs(
             np.where(view.may_order, gap, 0), view.network.skus.pack_size, self.pack_share
         )
@@ -87,11 +93,12 @@ class CappedBaseStock:
         return wanted, reason.astype(np.int8)
 
 
-def warehouse_gap(view: NetworkView, cover_days: float) -> IntArray:
-    """(L, K) int32: what warehouses lack to cover their stores; 0 at stores.
+def warehouse_gap(view: NetworkView, cover_days: float, batch_days: float = 0.0) -> IntArray:
+    """(L, K) int32: what warehouses order to cover their stores; 0 at stores.
 
-    The target is the stores' expected demand over protection interval + `cover_days`,
-    against the warehouse's own position.
+    An (s, S) rule: s is the stores' expected demand over protection interval +
+    `cover_days`, against the warehouse's own position; S lies `batch_days` of demand
+    higher, so that a SKU costs an order line every few days and not every evening.
     """
     per_day = warehouse_demand_per_day(view)
     out = np.zeros(view.network.shape, dtype=np.int32)
@@ -103,5 +110,7 @@ def warehouse_gap(view: NetworkView, cover_days: float) -> IntArray:
             - view.backorders[place]
             - view.reserved[place]
         )
-        out[place] = np.maximum(np.ceil(target).astype(np.int32) - position, 0)
+        short = np.ceil(target).astype(np.int32) - position
+        batch = np.ceil(per_day[place] * batch_days).astype(np.int32)
+        out[place] = np.where(short > 0, short + batch, 0)
     return out
