@@ -19,6 +19,12 @@ from twin.run import simulate
 Tell = Callable[[int, int], None]
 
 
+class RunFailed(StoretwinError):
+    """A run ended in a defect of the program."""
+
+    code = "RUN_FAILED"
+
+
 @dataclass(frozen=True)
 class Policy:
     """A policy by name and flat parameters; `label` names it in tables."""
@@ -36,27 +42,37 @@ class Policy:
         """The parameters as a dict."""
         return dict(self.params)
 
+    def check(self) -> None:
+        """Raise if the registry has no such policy or parameter, or refuses a value."""
+        build_bundle(self.name, self.as_dict())
+
 
 @dataclass(frozen=True)
 class Job:
-    """One run. Only the facts of the KPI window come back, unless `keep_all`."""
+    """One run. Only the facts of the KPI window come back, unless `keep_all`.
+
+    `before_days` days ahead of the window come back too, summed over the chain: they tell
+    how much a fortnight differs from the next.
+    """
 
     world: WorldSpec
     policy: Policy
     replication: int
     keep_all: bool = False
+    before_days: int = 0
     trace: Trace = field(default_factory=Trace)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job leaves: facts after the warm-up, and what it took."""
+    """What a job leaves: facts after the warm-up, chain totals before, and what it took."""
 
     job: Job
     facts: DayFacts
     seconds: float
     lines: int
     result: RunResult | None = None
+    before: DayFacts | None = None
 
 
 def run_job(job: Job) -> Outcome:
@@ -69,25 +85,54 @@ def run_job(job: Job) -> Outcome:
     """
     began = time.perf_counter()
     world, policy = job.world, job.policy
-    scenario = scenario_of(world, job.replication)
+    if not 0 <= job.before_days <= world.warmup_days:
+        raise ScenarioInvalid(
+            f"{job.before_days} days before the window, the warm-up has {world.warmup_days}",
+            field="before_days",
+        )
     try:
+        scenario = scenario_of(world, job.replication)
         bundle = replace(build_bundle(policy.name, policy.as_dict()), name=policy.label)
         result = simulate(
             scenario, bundle, seed=world.seed, replication=job.replication, trace=job.trace
         )
     except StoretwinError as error:
-        error.detail = (
-            f"{error.detail} (world {world.name}, policy {policy.label}, "
-            f"replication {job.replication}, seed {world.seed})"
-        )
+        error.detail = f"{error.detail} ({_named(job)})"
         raise
-    facts = result.facts.window(world.first_day + world.warmup_days, world.last_day)
+    except Exception as error:
+        # A defect: its own message, and what to run again to see it.
+        raise RunFailed(
+            f"the run ended with {type(error).__name__}: {error} ({_named(job)})",
+            remedy="run this world, policy, replication and seed alone; report it",
+        ) from error
+    first = world.first_day + world.warmup_days
+    facts = result.facts.window(first, world.last_day)
     return Outcome(
         job,
         facts,
         time.perf_counter() - began,
         result.counters.get("lines", 0),
         result if job.keep_all else None,
+        chain_total(result.facts, first - job.before_days, first - 1) if job.before_days else None,
+    )
+
+
+def chain_total(facts: DayFacts, first: int, last: int) -> DayFacts:
+    """(days, 1, 1) facts of `first` … `last`, summed over locations and categories."""
+    part = facts.window(first, last)
+    return replace(
+        part,
+        locations=("chain",),
+        categories=("all",),
+        sku_facts=part.sku_facts.sum(axis=(1, 2), keepdims=True),
+        location_facts=part.location_facts.sum(axis=1, keepdims=True),
+    )
+
+
+def _named(job: Job) -> str:
+    return (
+        f"world {job.world.name}, policy {job.policy.label}, "
+        f"replication {job.replication}, seed {job.world.seed}"
     )
 
 

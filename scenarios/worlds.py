@@ -29,6 +29,7 @@ from twin.output import code_sha256
 from twin.scenario import Frictions, Opening, Scenario, StoreRules, WarehouseRules
 
 CHAIN_SEGMENTS = "segments.json"
+OPENING = "opening.npz"
 RECORD = "expansion.json"
 """How a drawn demand was drawn, beside it."""
 
@@ -48,6 +49,7 @@ class WorldSpec:
     bootstrap_days : (first, last) source days of a bootstrap
     opening : str, folder of an :class:`Opening` saved before; "" = cover of mean demand
     trucks_factor : float, scales each warehouse's number of trucks
+    lead_time_extra_days : int, days by which every supplier is later than its record
     """
 
     name: str
@@ -63,6 +65,7 @@ class WorldSpec:
     opening: str = ""
     opening_cover_days: float = 14.0
     trucks_factor: float = 1.0
+    lead_time_extra_days: int = 0
     frictions: Frictions = field(default_factory=Frictions)
     store: StoreRules = field(default_factory=StoreRules)
     warehouse: WarehouseRules = field(default_factory=WarehouseRules)
@@ -76,7 +79,7 @@ class WorldSpec:
     def sha256(self) -> str:
         """Hash of the resolved form (the chain counts by its content, not by its place)."""
         plain = asdict(self) | {"chain": chain_sha256(Path(self.chain))}
-        plain["opening"] = bool(self.opening)
+        plain["opening"] = _file_sha256(Path(self.opening) / OPENING) if self.opening else ""
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
@@ -87,9 +90,13 @@ def chain_sha256(chain: Path) -> str:
     for path in sorted([*chain.glob("network/*"), *chain.glob("panel/*"), *chain.glob("*.json")]):
         if path.is_file():
             sha.update(path.name.encode())
-            with path.open("rb") as file:
-                sha.update(hashlib.file_digest(file, "sha256").digest())
+            sha.update(bytes.fromhex(_file_sha256(path)))
     return sha.hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_chain(
@@ -190,6 +197,10 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
     if world.trucks_factor != 1.0:
         trucks = np.maximum(1, np.round(network.fleet.trucks * world.trucks_factor))
         network = replace(network, fleet=replace(network.fleet, trucks=trucks))
+    if world.lead_time_extra_days:
+        late = network.suppliers.lead_time_days + world.lead_time_extra_days
+        suppliers = replace(network.suppliers, lead_time_days=np.maximum(late, 0))
+        network = replace(network, suppliers=suppliers)
     return Scenario(
         name=world.name,
         network=network,
@@ -213,10 +224,10 @@ def save_opening(opening: Opening, folder: Path) -> None:
     arrays: dict[str, Any] = {
         name: value for name, value in vars(opening).items() if isinstance(value, np.ndarray)
     }
-    np.savez(folder / "opening.npz", **arrays)
+    np.savez(folder / OPENING, **arrays)
 
 
 def load_opening(folder: Path) -> Opening:
     """The state that :func:`save_opening` wrote."""
-    with np.load(folder / "opening.npz") as arrays:
+    with np.load(folder / OPENING) as arrays:
         return Opening(**{name: arrays[name] for name in arrays})
