@@ -1,12 +1,18 @@
 """Paired differences with intervals, and what they mean in words.
 
 Two arms meet the same customers, lead times and shrink, so they are compared cell by
-cell. An observation is a (store, two-week block); days of one store are not
-independent, nor are stores of one fortnight. The interval therefore clusters both ways
-(Cameron, Gelbach & Miller 2011): variance of block sums + variance of store sums − that
-of single cells, never below the larger of the first two, with Student's t on blocks − 1
-degrees of freedom. Replications are averaged before: they are the twin's noise, not
+cell. A cell is a (store, two-week block): days of one store are not independent, nor are
+the stores of one fortnight, and a weekly review makes two weeks the shortest stretch
+that stands for itself. Replications are averaged before: they are the twin's noise, not
 evidence of more weeks.
+
+The variance of the difference is that of block sums plus that of store sums. Six weeks
+are three blocks, which can't tell a variance; so that of blocks is pooled with the same
+pair's blocks of the weeks before the window, where they are given, and widened by what
+one block tells of the next. Degrees of freedom follow Satterthwaite (1946, Biometrics
+Bulletin 2:110). Without weeks before, Student's t has the number of blocks − 1. The mean
+is that of the window alone, always. Coverage in worlds of known truth stands in
+docs/adr/0006-interval.md.
 """
 
 from __future__ import annotations
@@ -26,10 +32,18 @@ from policies.domain.network import Network
 
 Floats = npt.NDArray[np.float64]
 BLOCK_DAYS = 14
+LEAST_PAST_BLOCKS = 6
 RESAMPLED = (
-    "stores × two-week blocks, clustered both ways; Student t on the number of blocks − 1; "
-    "replications averaged first"
+    "stores and two-week blocks of the window, replications averaged first; Student t on the "
+    "number of blocks − 1"
 )
+RESAMPLED_POOLED = (
+    "stores and two-week blocks, replications averaged first; the spread between blocks is "
+    "pooled with the same pair's blocks before the window, the mean is the window's alone; "
+    "Student t, Satterthwaite's degrees of freedom"
+)
+Before = tuple[Sequence[DayFacts], Sequence[DayFacts]]
+"""Chain totals of both arms per replication, of the days right before the window."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,7 @@ def paired_difference(
     costs: CostModel,
     *,
     stores: npt.NDArray[np.integer] | None = None,
+    before: Before | None = None,
     block_days: int = BLOCK_DAYS,
 ) -> Difference:
     """The KPI's paired difference over replications, stores and blocks.
@@ -76,6 +91,7 @@ def paired_difference(
     ----------
     incumbent, winner : facts per replication, in the same order
     stores : axis indices to look at, optional (a region, a decile)
+    before : days before the window, for the spread between blocks
     """
     if len(incumbent) != len(winner) or not incumbent:
         raise InvalidInput("both arms need the same replications", field="replications")
@@ -87,7 +103,9 @@ def paired_difference(
     value_a, value_b = _ratio(top_a, low_a), _ratio(top_b, low_b)
     # Linearised influence of each cell on the difference of the two ratios.
     influence = _influence(top_b, low_b, value_b) - _influence(top_a, low_a, value_a)
-    deviation, freedom = _two_way(influence)
+    shares = low_b.sum(axis=0) / low_b.sum()
+    past = None if before is None else _block_differences(which, *before, costs, block_days)
+    deviation, freedom = spread(influence, past, shares)
     difference = value_b - value_a
     half = float(stats.t.ppf(0.975, freedom)) * deviation
     worse = -which.direction * difference
@@ -111,10 +129,13 @@ def compare(
     network: Network,
     costs: CostModel,
     names: Sequence[str] | None = None,
+    before: Before | None = None,
 ) -> list[Difference]:
     """Every registered KPI (or those of `names`) that both arms can tell."""
     wanted = [kpi(name) for name in names] if names else list(KPIS.values())
-    out = [paired_difference(one, incumbent, winner, network, costs) for one in wanted]
+    out = [
+        paired_difference(one, incumbent, winner, network, costs, before=before) for one in wanted
+    ]
     return [one for one in out if np.isfinite(one.difference)]
 
 
@@ -123,9 +144,11 @@ def _cells(
 ) -> tuple[Floats, Floats]:
     """((S, B), (S, B)) numerator and denominator, replications averaged.
 
-    What happens at a warehouse is shared by its stores in equal parts: it serves them.
+    What happens at a warehouse is shared by its stores by the units they were asked for:
+    it serves them.
     """
     tops, belows = [], []
+    weight = arms[0].get("units_demanded").sum(axis=(0, 2))[network.stores].astype(np.float64)
     for facts in arms:
         top = which.numerator(facts, costs).sum(axis=2)
         below = (
@@ -133,16 +156,19 @@ def _cells(
             if which.denominator is not None
             else np.full(top.shape, np.nan)
         )
-        tops.append(_blocks(_to_stores(top, network), block_days))
-        belows.append(_blocks(_to_stores(below, network), block_days))
+        tops.append(_blocks(_to_stores(top, network, weight), block_days))
+        belows.append(_blocks(_to_stores(below, network, weight), block_days))
     return np.mean(tops, axis=0), np.mean(belows, axis=0)
 
 
-def _to_stores(per_place: Floats, network: Network) -> Floats:
-    """(D, S): rows of stores, each with its part of its warehouse's."""
+def _to_stores(per_place: Floats, network: Network, weight: Floats) -> Floats:
+    """(D, S): rows of stores, each with its part of its warehouse's, by `weight` (S,)."""
     source = network.locations.source[network.stores]
-    served = np.bincount(source, minlength=network.shape[0])
-    out: Floats = per_place[:, network.stores] + per_place[:, source] / served[source]
+    # A warehouse none of whose stores was asked for anything is shared in equal parts.
+    served = np.bincount(source, weight, network.shape[0])
+    part = np.where(served[source] > 0, weight, 1.0)
+    part /= np.bincount(source, part, network.shape[0])[source]
+    out: Floats = per_place[:, network.stores] + per_place[:, source] * part
     return out
 
 
@@ -172,14 +198,62 @@ def _influence(top: Floats, below: Floats, value: float) -> Floats:
     return out
 
 
-def _two_way(influence: Floats) -> tuple[float, int]:
-    """(standard deviation, degrees of freedom) of the sum of an (S, B) table."""
-    blocks = influence.shape[1]
-    by_block = _spread(influence.sum(axis=0))
+def _block_differences(
+    which: Kpi,
+    incumbent: Sequence[DayFacts],
+    winner: Sequence[DayFacts],
+    costs: CostModel,
+    block_days: int,
+) -> Floats:
+    """(H,) difference of the KPI in each whole block before the window, oldest first."""
+
+    def blocks(arms: Sequence[DayFacts]) -> Floats:
+        size = arms[0].days // block_days * block_days
+        top, below = np.zeros(size // block_days), np.zeros(size // block_days)
+        for facts in arms:
+            days = which.numerator(facts, costs).sum(axis=(1, 2))[-size:] if size else np.zeros(0)
+            top += days.reshape(-1, block_days).sum(axis=1)
+            if which.denominator is not None and size:
+                days = which.denominator(facts, costs).sum(axis=(1, 2))[-size:]
+                below += days.reshape(-1, block_days).sum(axis=1)
+        if which.denominator is None:
+            return np.asarray(top / len(arms), dtype=np.float64)
+        return np.asarray(np.divide(top, below, out=np.full(len(top), np.nan), where=below > 0))
+
+    return blocks(winner) - blocks(incumbent)
+
+
+def spread(
+    influence: Floats, past: Floats | None = None, shares: Floats | None = None
+) -> tuple[float, float]:
+    """(standard deviation, degrees of freedom) of the sum of an (S, B) table.
+
+    Parameters
+    ----------
+    influence : (S, B), what each cell adds to the difference, mean taken off
+    past : (H,), differences of blocks before, on the scale of the KPI
+    shares : (B,), what each block weighs in the KPI; NaN = a plain total, each weighs 1
+    """
+    stores, blocks = influence.shape
+    by_block, freedom = _spread(influence.sum(axis=0)), max(blocks - 1, 1)
     by_store = _spread(influence.sum(axis=1))
-    by_cell = _spread(influence.ravel())
-    variance = max(by_block + by_store - by_cell, by_block, by_store)
-    return float(np.sqrt(variance)), max(blocks - 1, 1)
+    if past is None or np.isfinite(past).sum() < LEAST_PAST_BLOCKS:
+        return float(np.sqrt(by_block + by_store)), float(freedom)
+    known = past[np.isfinite(past)]
+    weigh = np.ones(blocks) if shares is None or np.isnan(shares).any() else shares
+    before = float(known.var(ddof=1) * (weigh**2).sum())
+    more = len(known) - 1
+    pooled = (freedom * by_block + more * before) / (freedom + more)
+    # What a block tells of the next; + 1/H takes off the bias of a short series.
+    gap = known - known.mean()
+    square = float((gap**2).sum())
+    memory = float((gap[1:] * gap[:-1]).sum()) / square + 1 / len(known) if square > 0 else 0.0
+    pooled *= 1 + 2 * (1 - 1 / blocks) * min(max(memory, 0.0), 0.9)
+    total = pooled + by_store
+    if total <= 0:
+        return 0.0, float(freedom)
+    parts = pooled**2 / (freedom + more) + by_store**2 / max(stores - 1, 1)
+    return float(np.sqrt(total)), max(float(total**2 / parts), float(freedom))
 
 
 def _spread(sums: Floats) -> float:

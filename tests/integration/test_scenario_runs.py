@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
 import pytest
 
 from policies.domain.errors import InvalidInput, ScenarioInvalid
@@ -93,27 +92,6 @@ def test_every_figure_of_a_comparison_is_the_kpi_of_its_arm(at_home):
         assert found.incumbent == pytest.approx(float(value(KPIS[name], facts["a"][0])))
         assert found.winner == pytest.approx(float(value(KPIS[name], facts["b"][0])))
         assert found.low <= found.difference <= found.high
-
-
-def test_the_interval_covers_the_truth_in_worlds_where_it_is_known():
-    """300 worlds with store, block and cell effects: nominal 95 %.
-
-    With three blocks the t has two degrees of freedom. Coverage below 91 % would be seen
-    by chance with probability 0.1 % if it were 95 % (binomial, n = 300).
-    """
-    from scipy import stats
-
-    from scenarios.compare import _two_way
-
-    rng = np.random.default_rng(77)
-    inside = 0
-    for _ in range(300):
-        table = (
-            rng.normal(0, 0.3, (100, 1)) + rng.normal(0, 0.1, (1, 3)) + rng.normal(0, 1, (100, 3))
-        )
-        deviation, freedom = _two_way(table)
-        inside += abs(table.sum()) <= stats.t.ppf(0.975, freedom) * deviation
-    assert inside / 300 >= 0.91
 
 
 def test_a_job_runs_in_its_own_process_and_leaves_a_compared_table(at_home):
