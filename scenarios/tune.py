@@ -2,20 +2,25 @@
 
 Closed form per SKU, a few parameters per class, never a fit per SKU: class fractiles and
 global knobs move one at a time from the best point found (coordinate search), cheap
-windows first, the last few again on the long one. What the search reports of its own
-winner is optimistic, and labelled so; only the gate's weeks count as evidence.
+windows first, the last few again on the long one. A point whose fill falls below today's
+by more than the gate forgives comes after every point whose fill does not, so that cost
+is never bought with empty shelves. What the search reports of its own winner is
+optimistic, and labelled so; only the gate's weeks count as evidence.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from policies.domain.errors import InvalidInput
+from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import kpi, value
 from policies.registry import defaults
 from scenarios.runner import Job, Policy, run_jobs
@@ -23,6 +28,8 @@ from scenarios.worlds import WorldSpec
 
 Tell = Callable[[int, int], None]
 OBJECTIVE = "cost_per_unit_demanded"
+GUARDS = ("true_fill_rate", "on_shelf_availability")
+OPTIMISTIC = "optimistic: measured on the weeks it was tuned on"
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Study:
     evaluations : int, most runs of the search
     finalists : int, points run again on the long window
     replications : int, replications of the finalists
+    incumbent : Policy or None, whose fill and availability no point may fall below
+    fill_slack : float, share by which it may all the same
     """
 
     policy: str
@@ -50,6 +59,45 @@ class Study:
     finalists: int = 3
     replications: int = 1
     workers: int = 2
+    incumbent: Policy | None = None
+    fill_slack: float = 0.001
+
+    def __post_init__(self) -> None:
+        # Every corner is built once, so that a typing error costs no run.
+        _policy(self, self.start).check()
+        for name, values in self.space.items():
+            for one in values:
+                _policy(self, _moved(self.policy, self.start, name, one)).check()
+        for name, least in (("evaluations", 1), ("finalists", 1), ("replications", 1)):
+            if getattr(self, name) < least:
+                raise InvalidInput(
+                    f"{name} is {getattr(self, name)}", field=name, remedy=f"at least {least}"
+                )
+
+
+@dataclass(frozen=True)
+class Score:
+    """One evaluated point.
+
+    Attributes
+    ----------
+    params : dict
+    objective : float, cents per unit demanded
+    guards : tuple of float, :data:`GUARDS`
+    shortfall : float, share points below what the incumbent's guards allow; 0 = keeps them
+    window : {"search", "final"}
+    """
+
+    params: dict[str, Any]
+    objective: float
+    guards: tuple[float, ...]
+    shortfall: float
+    window: str
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Less is better: whoever keeps the guards by cost, the others by their shortfall."""
+        return (self.shortfall, self.objective)
 
 
 @dataclass
@@ -60,13 +108,17 @@ class TuneResult:
     ----------
     params : dict, the winner's parameters that differ from the defaults
     objective : float, cents per unit on the tuning weeks: optimistic
-    history : list of {params, objective, window}, every evaluation in order
+    incumbent : float, the incumbent's on the same weeks; NaN without one
+    keeps_guards : bool, whether fill and availability are those of the incumbent or better
+    history : list of :class:`Score` as dicts, every evaluation in order
     """
 
     params: dict[str, Any]
     objective: float
+    incumbent: float = float("nan")
+    keeps_guards: bool = True
     history: list[dict[str, Any]] = field(default_factory=list)
-    label: str = "optimistic: measured on the weeks it was tuned on"
+    label: str = OPTIMISTIC
 
     def write(self, path: Path) -> None:
         """As JSON."""
@@ -74,60 +126,115 @@ class TuneResult:
 
 
 def tune(study: Study, progress: Tell | None = None) -> TuneResult:
-    """The best parameters within the budget.
-
-    Every batch holds the values of one parameter at the best point so far; points seen
-    before are not run again.
-    """
-    tell = progress or (lambda done, whole: None)
-    whole = study.evaluations + study.finalists * study.replications
-    seen: dict[str, float] = {}
-    history: list[dict[str, Any]] = []
-    best = dict(study.start)
-
-    def measure(points: list[dict[str, Any]]) -> None:
-        fresh = {_key(point): point for point in points if _key(point) not in seen}
-        room = study.evaluations - len(seen)
-        chosen = list(fresh.values())[: max(room, 0)]
-        jobs = [Job(study.search_world, _policy(study, point), 0) for point in chosen]
-        for point, cost in zip(chosen, _costs(jobs, study.workers), strict=True):
-            seen[_key(point)] = cost
-            history.append({"params": point, "objective": cost, "window": "search"})
-            tell(len(history), whole)
-
-    measure([best])
-    improved = True
-    while improved and len(seen) < study.evaluations:
-        improved = False
-        for name, values in study.space.items():
-            points = [_moved(study, best, name, one) for one in values]
-            measure(points)
-            known = [point for point in points if _key(point) in seen]
-            leader = min(known, key=lambda point: seen[_key(point)], default=best)
-            if seen[_key(leader)] < seen[_key(best)] - 1e-12:
-                best, improved = leader, True
-    ranked = sorted(history, key=lambda row: row["objective"])[: study.finalists]
-    points = [row["params"] for row in ranked]
-    jobs = [
-        Job(study.final_world, _policy(study, point), r)
-        for point in points
-        for r in range(study.replications)
-    ]
-    costs = np.array(_costs(jobs, study.workers)).reshape(len(points), -1).mean(axis=1)
-    for point, cost in zip(points, costs, strict=True):
-        history.append({"params": point, "objective": float(cost), "window": "final"})
-        tell(min(len(history), whole), whole)
-    tell(whole, whole)
-    winner = int(np.argmin(costs))
-    return TuneResult(points[winner], float(costs[winner]), history)
+    """The best parameters within the budget."""
+    search = _Search(study, progress or (lambda done, whole: None))
+    search.rounds()
+    return search.finish()
 
 
-def _moved(study: Study, point: dict[str, Any], name: str, setting: Any) -> dict[str, Any]:
+class _Search:
+    """A coordinate search under way; points seen before are not run again."""
+
+    def __init__(self, study: Study, tell: Tell) -> None:
+        self.study, self.tell = study, tell
+        self.seen: dict[str, Score] = {}
+        self.history: list[Score] = []
+        self.incumbent_cost = float("nan")
+        arms = 0 if study.incumbent is None else 1
+        self.done = 0
+        self.whole = arms + study.evaluations + (study.finalists + arms) * study.replications
+
+    def rounds(self) -> None:
+        """Every batch holds the values of one parameter at the best point so far."""
+        study = self.study
+        floors = self._floors(study.search_world, 1)
+        best = dict(study.start)
+        self._measure([best], floors)
+        improved = True
+        while improved and len(self.seen) < study.evaluations:
+            improved = False
+            for name, values in study.space.items():
+                points = [_moved(study.policy, best, name, one) for one in values]
+                self._measure(points, floors)
+                known = [point for point in points if _key(point) in self.seen]
+                leader = min(known, key=lambda point: self.seen[_key(point)].rank, default=best)
+                if self.seen[_key(leader)].rank < self.seen[_key(best)].rank:
+                    best, improved = leader, True
+
+    def finish(self) -> TuneResult:
+        """The finalists on the long window, all replications."""
+        study = self.study
+        ranked = sorted(self.seen.values(), key=lambda score: score.rank)[: study.finalists]
+        floors = self._floors(study.final_world, study.replications)
+        finals = self._run(
+            [score.params for score in ranked], study.final_world, study.replications, floors
+        )
+        self.tell(self.whole, self.whole)
+        winner = min(finals, key=lambda score: score.rank)
+        return TuneResult(
+            winner.params,
+            winner.objective,
+            self.incumbent_cost,
+            winner.shortfall == 0.0,
+            [asdict(score) for score in self.history],
+        )
+
+    def _measure(self, points: list[dict[str, Any]], floors: tuple[float, ...]) -> None:
+        fresh = {_key(point): point for point in points if _key(point) not in self.seen}
+        chosen = list(fresh.values())[: max(self.study.evaluations - len(self.seen), 0)]
+        for score in self._run(chosen, self.study.search_world, 1, floors):
+            self.seen[_key(score.params)] = score
+
+    def _run(
+        self,
+        points: list[dict[str, Any]],
+        world: WorldSpec,
+        replications: int,
+        floors: tuple[float, ...],
+    ) -> list[Score]:
+        policies = [_policy(self.study, point) for point in points]
+        window = "search" if world is self.study.search_world else "final"
+        scores = []
+        for point, figures in zip(points, self._facts(policies, world, replications), strict=True):
+            cost, *guards = figures
+            short = max([floor - one for floor, one in zip(floors, guards, strict=True)], default=0)
+            scores.append(Score(point, cost, tuple(guards), max(short, 0.0), window))
+        self.history += scores
+        return scores
+
+    def _floors(self, world: WorldSpec, replications: int) -> tuple[float, ...]:
+        """Least fill and availability on a window."""
+        if self.study.incumbent is None:
+            return (-np.inf,) * len(GUARDS)
+        cost, *guards = self._facts([self.study.incumbent], world, replications)[0]
+        self.incumbent_cost = cost
+        return tuple(one - self.study.fill_slack for one in guards)
+
+    def _facts(
+        self, policies: Sequence[Policy], world: WorldSpec, replications: int
+    ) -> list[tuple[float, ...]]:
+        """(objective, guards) of each policy, means over replications."""
+        jobs = [Job(world, policy, r) for policy in policies for r in range(replications)]
+        if not jobs:
+            return []
+        before = self.done
+        outcomes = run_jobs(
+            jobs, self.study.workers, lambda done, _: self.tell(before + done, self.whole)
+        )
+        self.done += len(jobs)
+        rows = np.array([_figures(one.facts, world.costs) for one in outcomes])
+        means = rows.reshape(len(policies), replications, -1).mean(axis=1)
+        return [tuple(row) for row in means.tolist()]
+
+
+def _figures(facts: DayFacts, costs: CostModel) -> list[float]:
+    return [float(value(kpi(name), facts, costs)) for name in (OBJECTIVE, *GUARDS)]
+
+
+def _moved(policy: str, point: dict[str, Any], name: str, setting: Any) -> dict[str, Any]:
     """`point` with one parameter set; ``fractile_*`` sets every class at once."""
-    if not name.endswith("*"):
-        return {**point, name: setting}
-    stem = name[:-1]
-    return {**point, **{key: setting for key in defaults(study.policy) if key.startswith(stem)}}
+    keys = [key for key in defaults(policy) if fnmatch.fnmatchcase(key, name)] or [name]
+    return {**point, **dict.fromkeys(keys, setting)}
 
 
 def _policy(study: Study, point: dict[str, Any]) -> Policy:
@@ -136,10 +243,3 @@ def _policy(study: Study, point: dict[str, Any]) -> Policy:
 
 def _key(point: dict[str, Any]) -> str:
     return json.dumps(point, sort_keys=True)
-
-
-def _costs(jobs: list[Job], workers: int) -> list[float]:
-    if not jobs:
-        return []
-    outcomes = run_jobs(jobs, workers)
-    return [float(value(kpi(OBJECTIVE), one.facts, one.job.world.costs)) for one in outcomes]
