@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -17,10 +19,16 @@ from policies.domain.kpis import KPIS, value
 from policies.registry import build_bundle
 from scenarios.chains import chain_of
 from scenarios.compare import RESAMPLED, compare
+from scenarios.jobs import write_whole
+from scenarios.promote import examine, release_of, write_release
 from scenarios.runner import Job, Policy, run_jobs
 from scenarios.scenario import diff, load_scenario
+from scenarios.study import StudyFile, load_study
+from scenarios.tune import TuneResult, tune
 from scenarios.worlds import chain_sha256, expansion_of, network_of
-from twin.output import dataset, manifest, read, result_sha256, write, write_manifest
+from twin.output import code_sha256, dataset, manifest, read, result_sha256, write, write_manifest
+
+STUDIES = Path("var/studies")
 
 
 def scenario_show(source: str) -> dict[str, Any]:
@@ -143,3 +151,90 @@ def _window_facts(folder: Path) -> tuple[dict[str, Any], list[DayFacts]]:
     skip = 7 * (values.get("kpi_from_week", first) - first)
     _, facts = read(folder / "result.nc")
     return about, [one.window(one.first_day + skip, one.first_day + one.days - 1) for one in facts]
+
+
+def tune_command(
+    source: Path, *, out: Path, cache: Path = STUDIES, progress: Any = None
+) -> dict[str, Any]:
+    """Search a study's space; ``tune.json`` in `out` holds every evaluation."""
+    began = time.perf_counter()
+    found = load_study(source)
+    result, kept = _tuned(found, cache, progress)
+    out.mkdir(parents=True, exist_ok=True)
+    result.write(out / "tune.json")
+    return {
+        "study": found.name,
+        "policy": found.values["policy"],
+        "params": result.params,
+        "objective": result.objective,
+        "incumbent": result.incumbent,
+        "label": result.label,
+        "keeps_guards": result.keeps_guards,
+        "evaluations": len(result.history),
+        "seconds": time.perf_counter() - began,
+        "kept": kept,
+        "out": str(out / "tune.json"),
+    }
+
+
+def promote_command(
+    source: Path,
+    *,
+    out: Path,
+    cache: Path = STUDIES,
+    created_at: str | None = None,
+    progress: Any = None,
+) -> dict[str, Any]:
+    """Tune (or take what was tuned before), judge, and write a release if the gate allows.
+
+    ``gate.json`` beside the release holds the whole evidence, whatever the verdict.
+    """
+    began = time.perf_counter()
+    found = load_study(source)
+    tuned, _ = _tuned(found, cache, progress)
+    trial = found.trial(chain_of(found.scenario), tuned.params)
+    judged = examine(trial, progress)
+    evidence = judged.as_dict()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out.with_name("gate.json"), evidence)
+    # A release that was refused leaves none behind, not even an older one.
+    out.unlink(missing_ok=True)
+    if judged.promoted:
+        # The command line is where the clock is read; everything below is told the time.
+        at = created_at or dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        write_release(release_of(judged, trial.candidate, name=found.name, created_at=at), out)
+    verdict = evidence["verdict"]
+    return {
+        "study": found.name,
+        "policy": found.values["policy"],
+        "params": tuned.params,
+        "kpis": verdict["kpis"],
+        "gate": {
+            "promoted": judged.promoted,
+            "reasons": list(judged.reasons),
+            "checks": verdict["checks"],
+            "resampled": verdict["resampled"],
+            "null_pair": evidence["null_pair"],
+            "planted_bad": evidence["planted_bad"],
+        },
+        "release": str(out) if judged.promoted else None,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def _tuned(found: StudyFile, cache: Path, progress: Any) -> tuple[TuneResult, bool]:
+    """The study's result, and whether it was kept from before.
+
+    It is kept under everything that decides it: the study, the chain and the code.
+    """
+    chain = chain_of(found.scenario)
+    code = [code_sha256(), code_sha256([Path(__file__).parent])]
+    text = json.dumps([found.sha256(), chain_sha256(chain), *code])
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = cache / key / "tune.json"
+    if path.exists():
+        return TuneResult(**json.loads(path.read_text(encoding="utf-8"))), True
+    result = tune(found.study(chain), progress)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, vars(result))
+    return result, False
