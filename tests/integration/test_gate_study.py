@@ -97,6 +97,7 @@ def test_tuning_stays_in_its_budget_and_calls_its_own_figure_optimistic(at_desk)
     found = tune_command(
         at_desk / "study.toml",
         out=at_desk / "out",
+        cache=at_desk / "own",
         progress=lambda done, whole: told.append((done, whole)),
     )
     assert "optimistic" in found["label"]
@@ -107,7 +108,7 @@ def test_tuning_stays_in_its_budget_and_calls_its_own_figure_optimistic(at_desk)
     assert (best["shortfall"], best["objective"]) <= (first["shortfall"], first["objective"])
     assert told[-1][0] == told[-1][1]
     assert [done for done, _ in told] == sorted(done for done, _ in told)
-    again = tune_command(at_desk / "study.toml", out=at_desk / "again")
+    again = tune_command(at_desk / "study.toml", out=at_desk / "again", cache=at_desk / "own")
     assert again["kept"]
     assert again["params"] == found["params"]
 
