@@ -30,7 +30,7 @@ seed = 5
 
 [policy]
 name = "base-stock"
-params = { reviews_per_week = 2, safety_share = 1.5 }
+params = { reviews_per_week = 2, safety_share = 1.5, warehouse_cover_days = 14.0 }
 
 [costs]
 order_line_cents = 1000.0
@@ -43,6 +43,7 @@ policy = "base-stock"
 [start]
 reviews_per_week = 2
 safety_share = 1.5
+warehouse_cover_days = 14.0
 
 [space]
 warehouse_batch_days = [3.0, 10.0]
