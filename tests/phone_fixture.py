@@ -29,11 +29,12 @@ class Till:
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
     posted: int = 0
     faults: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
 
     def received(self, transfer: str) -> Counter[str]:
         """Units of each SKU after undone scans are taken back."""
         out: Counter[str] = Counter()
-        undone = {e["undoes"] for e in self.events.values() if e["kind"] == "undo"}
+        undone = {e["of"] for e in self.events.values() if e["kind"] == "undo"}
         for event in self.events.values():
             counts = event["kind"] == "receive" and event["event_id"] not in undone
             if counts and event["transfer_id"] == transfer:
@@ -47,6 +48,8 @@ def api(till: Till, gate: Gate) -> Blueprint:
 
     @site.before_request
     def known() -> Response | None:
+        if request.method == "POST" and request.path.startswith("/api/"):
+            assert request.headers["X-Requested-With"] == "storetwin"
         if request.path.startswith("/api/") and gate.person(request.cookies) is None:
             return Response('{"code": "AUTH"}', 401, mimetype="application/problem+json")
         return None
@@ -63,11 +66,10 @@ def api(till: Till, gate: Gate) -> Blueprint:
     def transfers() -> Response:
         if request.args["state"] != "shipped":
             return jsonify(transfers=[])
-        closed = {e["transfer_id"] for e in till.events.values() if e["kind"] == "finish_receive"}
         rows = [
             {"id": name, "origin": "W1", "lines": [line(name, sku, q) for sku, q in lines.items()]}
             for name, lines in SHIPPED.items()
-            if name not in closed
+            if name not in till.ended
         ]
         return jsonify(transfers=rows)
 
@@ -103,10 +105,17 @@ def api(till: Till, gate: Gate) -> Blueprint:
             return Response("half an ans", 502)
         return jsonify(lines=lines)
 
+    @site.post("/api/v1/transfers/<name>:receive")
+    def finish(name: str) -> Response:
+        assert request.get_json() == {"lines": [], "ends": True}
+        till.ended.append(name)
+        return jsonify(id=name, state="received")
+
     @site.post("/test/reset")
     def reset() -> Response:
         till.events.clear()
         till.faults.clear()
+        till.ended.clear()
         till.posted = 0
         return jsonify(ok=True)
 
@@ -120,6 +129,7 @@ def api(till: Till, gate: Gate) -> Blueprint:
         return jsonify(
             events=list(till.events.values()),
             posted=till.posted,
+            ended=till.ended,
             received={name: dict(till.received(name)) for name in SHIPPED},
         )
 

@@ -14,10 +14,10 @@ MARK = "LISTENING "
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[str]:
-    """Address of a running fixture server; its process ends with the block."""
+def served(*arguments: str, module: str = "tests.ui_server") -> Iterator[str]:
+    """Address of a running server of the tests; its process ends with the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.ui_server", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

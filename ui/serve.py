@@ -64,6 +64,13 @@ class Serving:
     is_emulated: bool = False
     cache: Path = Path("var/cache")
 
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Names of the pages there are figures for."""
+        twin = ("twin",) if self.source is not None else ()
+        whatif = ("whatif",) if self.source is not None and self.laboratory is not None else ()
+        return (*twin, *whatif, "phone")
+
 
 def make_site(service: Flask, gate: ServiceGate, serving: Serving) -> Flask:
     """The server-rendered pages and the phone app, under the service's session.
@@ -78,7 +85,9 @@ def make_site(service: Flask, gate: ServiceGate, serving: Serving) -> Flask:
     site.secret_key = service.secret_key
     site.config.update({name: service.config[name] for name in _COOKIE_SETTINGS})
     site.register_blueprint(
-        web.make_blueprint(gate, serving.demo_users, serving.cache, serving.demo_clock)
+        web.make_blueprint(
+            gate, serving.demo_users, serving.cache, serving.demo_clock, serving.pages
+        )
     )
     site.register_blueprint(
         phone.make_blueprint(gate, emulated=serving.is_emulated, demo_clock=serving.demo_clock)

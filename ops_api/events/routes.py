@@ -22,6 +22,7 @@ from ops_api.tasks.service import PARKED, TaskDraft, open_tasks
 from ops_api.transfers.arrivals import Arrival, receive
 from ops_api.transfers.documents import Act
 from ops_api.transfers.tables import TRANSFERS
+from ops_api.transfers.takeback import is_receipt, take_back
 from ops_api.web.body import LineBatch, Strict
 from ops_api.web.fields import EventId, Identifier, Moment, OptionalId, Sequence, UnitsOrNone
 from ops_api.web.registry import Call, Endpoint, Registry, Rows, unknown_document
@@ -126,7 +127,7 @@ def _do(call: Call, event: Event, at: int) -> tuple[int, dict[str, Any]]:
         open_tasks(connection, [task], at=call.now, cause=event.event_id)
         return 202, {"status": "parked"}
     if event.kind == "undo":
-        return 200, _undo(call, event)
+        return 200, _undo(call, event, act)
     sku = _sku(connection, event)
     if event.kind == "receive":
         if not connection.execute(
@@ -161,8 +162,10 @@ def _write_off(call: Call, event: Event, sku: str, act: Act) -> dict[str, Any]:
     return {"id": document, "state": "draft"}
 
 
-def _undo(call: Call, event: Event) -> dict[str, Any]:
+def _undo(call: Call, event: Event, act: Act) -> dict[str, Any]:
     """Take back one's own event of the last ten minutes."""
+    if is_receipt(call.connection, event.of):
+        return take_back(call.connection, event.of, act, call.settings.undo_s)
     new = reverse_movement(
         call.connection,
         event.of,

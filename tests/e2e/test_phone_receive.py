@@ -150,6 +150,21 @@ def test_a_refused_scan_is_shown_and_blocks_nothing(phone, address):
     assert "STATE_INVALID" in text(phone, ".card")
 
 
+def test_finishing_short_asks_and_is_sent_after_the_scans(phone, address):
+    requests.post(f"{address}/test/faults", json=["503"], timeout=10)
+    open_delivery(phone)
+    scan(phone, f"3*{MILK}")
+    phone.wait("document.querySelector('.last.good')")
+    phone.script("document.querySelector('.deeds .go').click()")
+    phone.wait("document.querySelector('dialog[open]')")
+    assert "69 units were shipped and not scanned" in text(phone, "dialog")
+    phone.script("document.querySelector('dialog .amber').click()")
+    phone.wait("document.querySelector('.told')")
+    wait_until(lambda: waiting(phone) == 0, 20, "queue empty")
+    assert state(address)["ended"] == ["T-0412"]
+    assert state(address)["received"]["T-0412"] == {"K1": 3}
+
+
 def test_a_log_out_with_waiting_scans_is_refused(phone, address):
     phone.wait("navigator.serviceWorker.controller", 15)
     open_delivery(phone)
@@ -175,7 +190,7 @@ def test_a_count_is_blind_and_each_line_arrives(phone, address):
     phone.script("document.querySelector('.deeds .go').click()")
     phone.wait("document.querySelector('.told')")
     wait_until(lambda: waiting(phone) == 0, 10, "queue empty")
-    counted = {e["sku"]: e["counted"] for e in state(address)["events"] if e["kind"] == "count"}
+    counted = {e["sku"]: e["quantity"] for e in state(address)["events"] if e["kind"] == "count"}
     assert counted == {"K1": 5, "K2": 1}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,6 +83,7 @@ def make_blueprint(
     demo_users: Sequence[DemoUser] = (),
     cache: Path | None = None,
     demo_clock: Moment = no_demo,
+    served: Collection[str] = tuple(PATHS),
 ) -> Blueprint:
     """The blueprint of the server-rendered pages.
 
@@ -92,6 +93,7 @@ def make_blueprint(
     demo_users : listed on the log-in page; empty outside of a demo
     cache : Path, optional, folder that keeps the cut font
     demo_clock : callable, the demo's local time for every header; None outside of a demo
+    served : names of the pages that this server has
     """
     site = Blueprint("web", __name__, template_folder="templates")
 
@@ -120,7 +122,9 @@ def make_blueprint(
         person = gate.person(request.cookies)
         if person is None:
             return redirect("/login")
-        mine = [(name, PATHS[name]) for name in MAY_OPEN if person.may_open(name)]
+        mine = [
+            (name, PATHS[name]) for name in MAY_OPEN if name in served and person.may_open(name)
+        ]
         return page("web/home.html", pages=mine)
 
     @site.route("/login", methods=["GET", "POST"])

@@ -217,7 +217,7 @@ async function who() {
 }
 
 window.addEventListener("answered", ({ detail: { event, found } }) => {
-  if (event.kind !== "count" || found.answer?.recount !== true) return;
+  if (event.kind !== "count" || !found.answer?.recount?.length) return;
   message = say("phone.count_again", { names: event.label.name });
   if (current === menu) void draw();
 });

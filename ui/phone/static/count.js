@@ -64,7 +64,6 @@ export async function count(app) {
 
   const finish = async () => {
     if (task.lines.length === 0) return notice(last, "amber", say("phone.count_empty"));
-    const shelf = store.newId();
     for (const line of [...task.lines].reverse()) {
       const left = { ...task, lines: task.lines.filter((one) => one.sku !== line.sku) };
       const event = {
@@ -72,7 +71,7 @@ export async function count(app) {
         person: app.person.name,
         label: { key: "phone.event_count", name: line.name, n: line.counted },
         at: line.at,
-        body: { location: app.place, shelf, sku: line.sku, counted: line.counted },
+        body: { location: app.place, sku: line.sku, quantity: line.counted },
       };
       // Each line leaves the shelf's list in the transaction that queues its event.
       await outbox.add(event, (tasks) => tasks.put({ ...left, scans: [] }));

@@ -1,9 +1,10 @@
 // What was scanned and is not yet known to have arrived. Saved first, sent after.
 
 import * as store from "./store.js";
-import { LoggedOut, NotRecorded, send } from "./wire.js";
+import { finish, LoggedOut, NotRecorded, send } from "./wire.js";
 
 const BATCH = 100;
+export const FINISH = "finish_receive";
 const PAUSES_MS = [1000, 2000, 5000, 15000, 30000];
 let running = false;
 let failures = 0;
@@ -83,15 +84,17 @@ export async function flush() {
 
 async function sendSome() {
   const me = await store.recall("person");
-  const mine = (await store.all("outbox"))
+  const queue = (await store.all("outbox"))
     .filter((event) => event.person === me?.name)
-    .sort((a, b) => a.sequence - b.sequence)
-    .slice(0, BATCH);
-  if (mine.length === 0) return false;
+    .sort((a, b) => a.sequence - b.sequence);
+  if (queue.length === 0) return false;
+  // A finish goes alone, after everything that was scanned before it.
+  const end = queue.findIndex((event) => event.kind === FINISH);
+  const mine = end === 0 ? queue.slice(0, 1) : queue.slice(0, end > 0 ? Math.min(end, BATCH) : BATCH);
   await store.write(["outbox"], (outbox) => {
     for (const event of mine) outbox.put({ ...event, tried: true });
   });
-  const answers = await send(mine);
+  const answers = end === 0 ? await finish(mine[0]) : await send(mine);
   const again = mine.some((event) => !answers[event.id].done);
   await store.write(["outbox", "attention"], (outbox, attention) => {
     for (const event of mine) {

@@ -114,7 +114,7 @@ export async function receive(app, id) {
         kind: "undo",
         person: app.person.name,
         label: { key: "phone.event_undo", name: line.name, n: taken.quantity },
-        body: { location: app.place, undoes: taken.event },
+        body: { location: app.place, of: taken.event },
       };
       await outbox.add(event, (tasks) => tasks.put(next));
     }
@@ -145,14 +145,19 @@ export async function receive(app, id) {
       const text = say("phone.finish_short", { n: missing });
       if (!(await ask(text, say("phone.finish_yes"), say("phone.finish_no")))) return;
     }
-    const event = {
-      kind: "finish_receive",
-      person: app.person.name,
-      label: { key: "phone.event_finish", id },
-      body: { location: app.place, transfer_id: id },
-    };
     const next = { ...task, finished: true };
-    await outbox.add(event, (tasks) => tasks.put(next));
+    if (missing > 0) {
+      const event = {
+        kind: outbox.FINISH,
+        person: app.person.name,
+        label: { key: "phone.event_finish", id },
+        body: { transfer_id: id },
+      };
+      await outbox.add(event, (tasks) => tasks.put(next));
+    } else {
+      // The service closes a complete delivery by itself.
+      await store.put("tasks", next);
+    }
     tell("good");
     app.home(say("phone.received", { id }));
   });

@@ -1,5 +1,7 @@
 // The service's interface, as this app uses it. Nothing else knows an address.
 
+import { current } from "./words.js";
+
 const API = "/api/v1";
 // A form on another site can send our cookie, but never this header.
 const HEADERS = {
@@ -12,12 +14,12 @@ const FINAL = new Set(["created", "duplicate", "parked"]);
 export class LoggedOut extends Error {}
 export class NotRecorded extends Error {}
 
-async function ask(path, options = {}) {
+async function ask(path, options = {}, more = {}) {
   let reply;
   try {
     reply = await fetch(API + path, {
       credentials: "same-origin",
-      headers: HEADERS,
+      headers: { ...HEADERS, "Accept-Language": current(), ...more },
       ...options,
     });
   } catch {
@@ -69,16 +71,14 @@ export async function stockOf(location, sku) {
 
 // The answers of a batch: {id: {done, status, detail, answer}}.
 export async function send(events) {
-  const reply = await ask("/events:batch", {
-    method: "POST",
-    body: JSON.stringify({ sent_at: new Date().toISOString(), events: events.map(wire) }),
-  });
+  const sent = { sent_at: new Date().toISOString(), events: events.map(wire) };
+  const reply = await ask("/events:batch", { method: "POST", body: JSON.stringify(sent) });
   const body = await reply.json();
   const out = {};
   if (!reply.ok) {
-    // The batch as a whole was refused: each event is asked for on its own.
+    // The batch as a whole was refused: only one alone can be told to be the cause.
     for (const event of events) {
-      out[event.id] = { done: events.length === 1, status: "refused", detail: body.detail };
+      out[event.id] = { done: events.length === 1, status: "refused", detail: words(body) };
     }
     return out;
   }
@@ -87,10 +87,22 @@ export async function send(events) {
     const event = events[line.row];
     if (event === undefined) continue;
     const done = FINAL.has(line.status) || !line.retryable;
-    const detail = [line.detail, line.remedy].filter(Boolean).join(" ");
-    out[event.id] = { done, status: line.status, detail, answer: line.answer };
+    out[event.id] = { done, status: line.status, detail: words(line), answer: line.answer };
   }
   return out;
+}
+
+// Nothing more will come of this delivery: what is missing becomes a task at both ends.
+export async function finish(event) {
+  const path = `/transfers/${encodeURIComponent(event.body.transfer_id)}:receive`;
+  const body = JSON.stringify({ lines: [], ends: true });
+  const reply = await ask(path, { method: "POST", body }, { "Idempotency-Key": event.id });
+  const status = reply.ok ? "created" : "refused";
+  return { [event.id]: { done: true, status, detail: words(await reply.json()) } };
+}
+
+function words(problem) {
+  return [problem.detail, problem.remedy].filter(Boolean).join(" ");
 }
 
 function wire(event) {

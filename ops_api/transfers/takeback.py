@@ -1,0 +1,87 @@
+"""Taking a scan back: a receipt of the last minutes goes back on the road."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ops_api.errors import AlreadyReversed, ApprovalRequired
+from ops_api.ledger.rows import Row, derived_id, reverse
+from ops_api.ledger.schema import MOVEMENTS
+from ops_api.ledger.write import post, record_audit
+from ops_api.transfers.documents import (
+    Act,
+    add_units,
+    move_to,
+    require_state,
+    transfer_head,
+    transfer_lines,
+)
+from policies.domain.ledger import MovementKind
+
+_COLUMNS = {"": "received_good", "damaged": "received_damaged", "over": "received_over"}
+
+
+def is_receipt(connection: Connection, event_id: str) -> bool:
+    """Whether the event received units of a transfer, surplus alone included."""
+    return bool(_parts(connection, event_id))
+
+
+def take_back(connection: Connection, event_id: str, act: Act, undo_s: int) -> dict[str, Any]:
+    """Undo one's own receipt: stock, road and the transfer's line as before the scan.
+
+    Raises
+    ------
+    ApprovalRequired
+        Another's receipt, or one older than `undo_s`.
+    AlreadyReversed, StateInvalid, InsufficientStock
+    """
+    parts = _parts(connection, event_id)
+    first = next(iter(parts.values()))
+    if first.actor != act.actor or act.recorded_at - first.recorded_at > undo_s:
+        raise ApprovalRequired(
+            "only your own receipts of the last ten minutes can be taken back",
+            field="of",
+            row=event_id,
+            remedy="ask a manager to correct the delivery",
+        )
+    ids = [part.movement_id for part in parts.values()]
+    twice = select(MOVEMENTS.c.movement_id).where(MOVEMENTS.c.reverses.in_(ids))
+    if connection.execute(twice).first() is not None:
+        raise AlreadyReversed("this receipt is taken back already", row=event_id)
+    document = str(first.document_id)
+    head = transfer_head(connection, document)
+    require_state(head, ("partially_received", "received"))
+    stamp = act.stamp(document)
+    rows: list[Row] = [
+        reverse(stamp, derived_id(part.movement_id, "reverse"), dict(part._mapping))
+        for part in parts.values()
+    ]
+    post(connection, rows, listeners=act.listeners)
+    lines = {line.sku: line.line for line in transfer_lines(connection, document)}
+    for name, part in parts.items():
+        add_units(connection, document, _COLUMNS[name], {lines[part.sku]: -part.quantity})
+    move_to(connection, head, "partially_received", act, received_at=None)
+    record_audit(
+        connection,
+        "transfer.take_back",
+        recorded_at=act.recorded_at,
+        actor=act.actor,
+        device=act.device,
+        location=head.destination,
+        subject=document,
+    )
+    return {"id": document, "state": "partially_received", "reverses": event_id}
+
+
+def _parts(connection: Connection, event_id: str) -> dict[str, Any]:
+    """The receipt's movements by condition; a scan may be good, damaged and surplus at once."""
+    names = {derived_id(event_id, name) if name else event_id: name for name in _COLUMNS}
+    found = connection.execute(select(MOVEMENTS).where(MOVEMENTS.c.movement_id.in_(list(names))))
+    kinds = {"over": MovementKind.ADJUST}
+    return {
+        names[row.movement_id]: row
+        for row in found
+        if row.kind == kinds.get(names[row.movement_id], MovementKind.RECEIVE_TRANSFER)
+    }
