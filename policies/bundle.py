@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from policies.domain.decision import (
     SUPPLIER,
@@ -140,11 +141,7 @@ def _order_lines(
     """
     source = view.network.locations.source
     from_warehouse = source >= 0
-    due_rows = np.flatnonzero(view.review_due)
-    quantity = np.where(from_warehouse[due_rows, None], granted[due_rows], wanted[due_rows])
-    number, sku = np.nonzero(quantity)
-    amount = quantity[number, sku]
-    row = due_rows[number]
+    row, sku, amount = _positive(np.flatnonzero(view.review_due), from_warehouse, granted, wanted)
     cut = from_warehouse[row] & (amount < wanted[row, sku])
     why = np.where(cut, np.int8(Reason.SHARED_SHORTAGE), reason[row, sku])
     kind = np.where(from_warehouse[row], LineKind.REPLENISH, LineKind.PURCHASE)
@@ -159,3 +156,29 @@ def _order_lines(
         due,
         why.astype(np.int8),
     )
+
+
+@njit(cache=True)
+def _positive(
+    rows: npt.NDArray[np.intp],
+    from_warehouse: npt.NDArray[np.bool_],
+    granted: npt.NDArray[np.int32],
+    wanted: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """(row, SKU, quantity) of what is granted (or wanted, of suppliers), row by row."""
+    size = 0
+    for place in rows:
+        mine = granted[place] if from_warehouse[place] else wanted[place]
+        for k in range(len(mine)):
+            size += mine[k] != 0
+    row = np.empty(size, dtype=np.int32)
+    sku = np.empty(size, dtype=np.int32)
+    amount = np.empty(size, dtype=np.int32)
+    n = 0
+    for place in rows:
+        mine = granted[place] if from_warehouse[place] else wanted[place]
+        for k in range(len(mine)):
+            if mine[k] != 0:
+                row[n], sku[n], amount[n] = place, k, mine[k]
+                n += 1
+    return row, sku, amount

@@ -40,6 +40,7 @@ def close_day(
     master: Master,
     slow_window_days: int,
     slow_cover_days: int,
+    is_gapless: int,
 ) -> tuple[int, int]:
     """Write the day's stock facts, move the slow-mover window, and start the next day.
 
@@ -54,6 +55,8 @@ def close_day(
     daybook : (L, C, 12) int64, columns as in :data:`DAYBOOK`, filled
     sold_by_source : (W + 1, K) int64, filled with the day's sales of each warehouse's
         stores; the last row is stores without one
+    is_gapless : int, 1 where nothing can part book and truth, so that the gap need not
+        be read to know that they are equal
 
     Returns
     -------
@@ -73,7 +76,7 @@ def close_day(
             _add(mine, leaving[place], -1)
             _add(stock.expected[place], leaving[place], -1)
             _sum(left_by_source[source], leaving[place])
-        if not _balances(stock, place, mine):
+        if not _balances(stock, place, mine, is_gapless):
             bad = (place, _leak(stock, place, mine))
         _facts(
             day,
@@ -94,7 +97,7 @@ def close_day(
             continue
         for k in range(skus):
             window[place, k] += sold_by_source[w, k] - left_by_source[w, k]
-        if not _balances(stock, place, none):
+        if not _balances(stock, place, none, is_gapless):
             bad = (place, _leak(stock, place, none))
         _facts(
             day,
@@ -125,15 +128,20 @@ def _sum(a: Int64s, b: Int32s) -> None:
 
 
 @njit(cache=True)
-def _balances(stock: Stock, place: int, window: Int32s) -> bool:
+def _balances(stock: Stock, place: int, window: Int32s, is_gapless: int) -> bool:
     """Whether book and truth are what the movements make of them, for every SKU."""
     book, physical = stock.book[place], stock.physical[place]
     expected, gap = stock.expected[place], stock.gap[place]
     wrong = np.int32(0)
     for k in range(len(book)):
         wrong |= (expected[k] - window[k]) ^ book[k]
-        wrong |= (book[k] - physical[k]) ^ gap[k]
         wrong |= physical[k] & np.int32(-2147483648)
+    if is_gapless:
+        for k in range(len(book)):
+            wrong |= book[k] ^ physical[k]
+    else:
+        for k in range(len(book)):
+            wrong |= (book[k] - physical[k]) ^ gap[k]
     return bool(wrong == 0)
 
 
@@ -181,7 +189,6 @@ def _facts(
                 sold[a:b],
                 window[a:b],
                 master.cost[a:b],
-                stock.transit[place, a:b],
                 slow_window_days,
                 slow_cover_days,
             )
@@ -199,7 +206,6 @@ def _facts(
                 sold[member],
                 window[member],
                 master.cost[member],
-                stock.transit[place][member],
                 slow_window_days,
                 slow_cover_days,
             )
@@ -210,6 +216,9 @@ def _facts(
                     stock.physical[place][member],
                     master.listed[place][member],
                 )
+        if stock.on_road[place]:
+            for k in member:
+                row[8] += np.int64(stock.transit[place, k]) * master.cost[k]
         if is_store:
             row[4] = row[2] * open_s
             row[5] = row[4]
@@ -227,11 +236,10 @@ def _stretch(
     sold: Int32s,
     window: Int32s,
     cost: Int32s,
-    transit: Int32s,
     slow_window_days: int,
     slow_cover_days: int,
 ) -> None:
-    gone = goods = units = cents = moving = slow = np.int64(0)
+    gone = goods = units = cents = slow = np.int64(0)
     for k in range(len(book)):
         price = np.int64(cost[k])
         worth = book[k] * price
@@ -239,10 +247,9 @@ def _stretch(
         goods += sold[k] * price
         units += book[k]
         cents += worth
-        moving += transit[k] * price
         is_slow = np.int64(book[k]) * slow_window_days > np.int64(window[k]) * slow_cover_days
         slow += worth if is_slow else np.int64(0)
-    row[0], row[1], row[6], row[7], row[8], row[9] = gone, goods, units, cents, moving, slow
+    row[0], row[1], row[6], row[7], row[9] = gone, goods, units, cents, slow
 
 
 @njit(cache=True)

@@ -112,6 +112,7 @@ class BundleOrders:
         if day > self.planner.scenario.first_day:
             # Sales after yesterday's plan belong to yesterday's row.
             self._note_sales(model, day - 1)
+            self._panel.keep_today()
         self._panel.begin_day()
         model.note_out_of_stock(now_s)
         self._note_sales(model, day)
@@ -127,6 +128,7 @@ class BundleOrders:
             gap=nothing,
             zero_since=nothing,
             out_today=nothing,
+            on_road=np.zeros(shape[0], dtype=np.int64),
             risen=np.zeros(shape[0], dtype=np.int8),
         )
         decision = self.planner.decide(stock, now_s)

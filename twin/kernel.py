@@ -47,6 +47,7 @@ class Stock(NamedTuple):
     gap : book − physical by the latent events alone
     zero_since : when the book last became 0
     out_today : open seconds without book stock on this day, up to the last rise
+    on_road : (L,) int64, units of all SKUs in transit to the location
     risen : (L,) int8, whether `out_today` of the location has anything but 0
     """
 
@@ -60,6 +61,7 @@ class Stock(NamedTuple):
     gap: Int32s
     zero_since: Int32s
     out_today: Int32s
+    on_road: Int64s
     risen: Int8s
 
 

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from policies.domain.forecast import SalesPanel
 from policies.domain.stock import SLOW_WINDOW_DAYS
+
+_MOST = 32_767
+
+
+@njit(cache=True)
+def _narrow(wide: npt.NDArray[np.int32], narrow: npt.NDArray[Any]) -> bool:
+    """Copy units into a row that may be of 16 bits; False where they do not fit."""
+    most = np.int32(0)
+    for place in range(wide.shape[0]):
+        for k in range(wide.shape[1]):
+            most = max(most, wide[place, k])
+            narrow[place, k] = wide[place, k]
+    return bool(most <= 32_767 or narrow.itemsize >= 4)
 
 
 class GrowingPanel:
     """Units sold and out-of-stock shares of the last days, as posted by tills.
 
     Rows lie in one block that is refilled from its end when it is full, so the newest
-    `keep` days are always one contiguous slice.
+    `keep` days are always one contiguous slice. They are 16-bit numbers until a day
+    sells more than that of one SKU (weighed goods are counted in grams): memory that is
+    new each day costs more than all receipts of the day.
 
     Parameters
     ----------
@@ -34,7 +52,10 @@ class GrowingPanel:
         self._reach = max(self.keep, SLOW_WINDOW_DAYS) + 1
         known = 0 if history is None else min(len(history), self._reach)
         capacity = min(known + days, 2 * self._reach)
-        self._sold = np.zeros((capacity, *shape), dtype=np.int32)
+        most = 0 if history is None else int(history.max(initial=0))
+        dtype = np.int16 if most <= _MOST else np.int32
+        self._sold: npt.NDArray[Any] = np.zeros((capacity, *shape), dtype=dtype)
+        self.sold_today = np.zeros(shape, dtype=np.int32)
         self._out = np.zeros((capacity, *shape), dtype=np.uint8)
         if history is not None and known:
             self._sold[:known] = history[len(history) - known :]
@@ -55,12 +76,14 @@ class GrowingPanel:
             self._out[kept:] = 0
             self._next = kept
         self._next += 1
+        self.sold_today[:] = 0
 
-    @property
-    def sold_today(self) -> npt.NDArray[np.int32]:
-        """(L, K) int32, today's row, to be written."""
-        out: npt.NDArray[np.int32] = self._sold[self._next - 1]
-        return out
+    def keep_today(self) -> None:
+        """Copy `sold_today` (L, K) int32, the working row, into the panel as it is now."""
+        row = self._next - 1
+        if not _narrow(self.sold_today, self._sold[row]):
+            self._sold = self._sold.astype(np.int32)
+            self._sold[row] = self.sold_today
 
     @property
     def out_today(self) -> npt.NDArray[np.uint8]:
@@ -68,8 +91,8 @@ class GrowingPanel:
         out: npt.NDArray[np.uint8] = self._out[self._next - 1]
         return out
 
-    def leaving(self) -> npt.NDArray[np.int32] | None:
-        """(L, K) int32, the row that leaves the slow-mover window today; None = none yet."""
+    def leaving(self) -> npt.NDArray[Any] | None:
+        """(L, K) integer, the row that leaves the slow-mover window today; None = none yet."""
         row = self._next - 1 - SLOW_WINDOW_DAYS
         return self._sold[row] if row >= 0 else None
 
@@ -79,14 +102,15 @@ class GrowingPanel:
         return np.asarray(recent.sum(axis=0, dtype=np.int32))
 
     def view(self, last_day: int) -> SalesPanel:
-        """Read-only panel for a forecaster; its newest row is `last_day`."""
+        """Read-only panel for a forecaster; its newest row is `last_day` as it is now."""
+        self.keep_today()
         rows = slice(self._next - self.days, self._next)
         sold, out = self._sold[rows].view(), self._out[rows].view()
         sold.flags.writeable = False
         out.flags.writeable = False
         return SalesPanel(last_day, sold, out)
 
-    def history(self) -> npt.NDArray[np.int32]:
-        """(H, L, K) int32, a copy of the newest days, for a warm start."""
+    def history(self) -> npt.NDArray[Any]:
+        """(H, L, K) integer, a copy of the newest days, for a warm start."""
         rows = slice(max(self._next - self._reach + 1, 0), self._next)
         return self._sold[rows].copy()

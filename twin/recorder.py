@@ -47,6 +47,12 @@ class Recorder:
         self._daybook = np.zeros((places, categories, len(DAYBOOK)), dtype=np.int64)
         self._before = np.zeros((places, categories), dtype=np.int64)
         self._by_source = np.zeros((len(network.warehouses) + 1, network.shape[1]), dtype=np.int64)
+        frictions = scenario.frictions
+        self._never_apart = not state.stock.gap.any() and not (
+            frictions.shrink_per_unit_sold
+            or frictions.misscan_per_line
+            or frictions.receipt_error_per_line
+        )
         self._level: npt.NDArray[np.float64] | None = None
         self._forecast: Forecast | None = None
 
@@ -65,8 +71,12 @@ class Recorder:
         """Metres, seconds and the start of a tour are shared among its stops by load."""
         weights = np.array([stop.load.kg for stop in tour.stops])
         totals = (tour.metres, tour.returns_s - tour.departs_s, 1_000_000)
-        shares = np.stack([share_integer(total, weights) for total in totals], axis=1)
-        for stop, share in zip(tour.stops, shares.tolist(), strict=True):
+        if len(tour.stops) == 1:
+            shares = [list(totals)]
+        else:
+            parts = [share_integer(total, weights) for total in totals]
+            shares = np.stack(parts, axis=1).tolist()
+        for stop, share in zip(tour.stops, shares, strict=True):
             place, at = stop.load.destination, stop.unloaded_s
             self.journal.stop(place, at, share, is_on_time=stop.is_on_time)
             day = at // DAY_SECONDS - self.first_day
@@ -89,12 +99,13 @@ class Recorder:
     def close_day(self, day: int) -> None:
         """Facts of `day`, whose receipts have all been served; raises where stock leaks."""
         state = self.state
+        state.panel.keep_today()
         leaving = state.panel.leaving()
         bad = closing.close_day(
             day,
             state.stock,
             state.panel.sold_today,
-            leaving if leaving is not None else np.zeros((0, 0), dtype=np.int32),
+            leaving if leaving is not None else np.zeros((0, 0), dtype=np.int16),
             state.window,
             state.panel.out_today,
             self._daybook,
@@ -102,6 +113,7 @@ class Recorder:
             state.master,
             SLOW_WINDOW_DAYS,
             SLOW_COVER_DAYS,
+            self._never_apart,
         )
         if day >= self.first_kpi_day:
             state.sold_total += self._by_source.sum(axis=0)

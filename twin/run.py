@@ -10,6 +10,7 @@ import simpy
 
 from policies.bundle import PolicyBundle
 from policies.domain.decision import SUPPLIER, Decision
+from policies.domain.errors import ConservationBroken
 from policies.domain.network import DAY_SECONDS
 from twin import closing
 from twin.clock import Phase
@@ -148,10 +149,30 @@ class World:
         np.add.at(stock.on_order[place], load.sku, load.ordered)
         if load.origin != SUPPLIER:
             np.add.at(stock.transit[place], load.sku, load.ordered)
+            stock.on_road[place] += int(load.ordered.sum())
         self.open_loads.append(load)
         self.logistics.carry_over(load)
 
+    def _check_transit(self) -> None:
+        """What is on the road is what left and has not arrived, for every lane and SKU."""
+        stock, network = self.state.stock, self.scenario.network
+        made = np.zeros(network.shape, dtype=np.int32)
+        for load in self.open_loads:
+            if load.origin != SUPPLIER and load.shipped_s >= 0 and load.received_s < 0:
+                np.add.at(made[load.destination], load.sku, load.shipped)
+        wrong = np.argwhere(made != stock.transit)
+        if len(wrong):
+            place, sku = wrong[0]
+            raise ConservationBroken(
+                f"{stock.transit[place, sku]} of {network.skus.ids[sku]} are on the road to "
+                f"{network.locations.ids[place]}; its open loads hold {made[place, sku]}",
+                field="in_transit",
+                row=network.locations.ids[place],
+                remedy="this is a defect of the program: report it with the scenario",
+            )
+
     def _result(self) -> RunResult:
+        self._check_transit()
         state, scenario = self.state, self.scenario
         end_s = (scenario.first_day + scenario.days) * DAY_SECONDS
         sold = state.sold_total + state.totals.misposted

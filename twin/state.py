@@ -59,6 +59,7 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         gap=book - physical,
         zero_since=np.full(shape, start_s, dtype=np.int32),
         out_today=_zeros(shape),
+        on_road=np.zeros(shape[0], dtype=np.int64),
         risen=np.zeros(shape[0], dtype=np.int8),
     )
     demand = scenario.demand

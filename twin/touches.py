@@ -98,6 +98,7 @@ def ship(
             tally[destination, c, FILLED_LINES] += 1
         if leaves > 0:
             stock.transit[destination, k] += leaves
+            stock.on_road[destination] += leaves
             stock.physical[origin, k] -= leaves
             stock.expected[origin, k] -= leaves
             left = stock.book[origin, k] - leaves
@@ -162,6 +163,7 @@ def receive(
         there = came - 1 if error[i] > 0 else came
         if origin >= 0:
             stock.transit[place, k] -= came
+            stock.on_road[place] -= came
             tally[place, c, CAME_LINES] += 1
             tally[place, c, CAME_SHIPPED] += came
             tally[place, c, CAME_OFF] += came - booked

@@ -12,13 +12,14 @@ of similar mean, because a single sparse series can't tell it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from policies.domain.errors import InvalidInput
 from policies.domain.forecast import Forecast, SalesPanel
-from policies.domain.network import IntArray, Network
+from policies.domain.network import Network
 from policies.forecasting import seasonal_sums as sums
 
 Floats = npt.NDArray[np.float64]
@@ -65,8 +66,9 @@ class SeasonalBaseline:
         days = panel.days
         if days == 0:
             raise InvalidInput("the panel has no day", field="panel.sold")
-        # One compiled form for every integer type a panel may come in.
-        units: IntArray = np.ascontiguousarray(sold, dtype=np.int32)
+        # Two compiled forms for all the integer types a panel may come in.
+        width = np.int16 if sold.dtype == np.int16 else np.int32
+        units: npt.NDArray[Any] = np.ascontiguousarray(sold, dtype=width)
         out = panel.out_share
         gone = np.zeros((0, 0, 0), dtype=np.uint8) if out is None else np.ascontiguousarray(out)
         per_store, least = sums.totals(units)
@@ -115,7 +117,7 @@ def _day_means(series: Floats, weekdays: npt.NDArray[np.integer]) -> Floats:
 
 
 def _variance_ratio(
-    sold: npt.NDArray[np.int32],
+    sold: npt.NDArray[np.integer],
     level: Floats,
     factors: Floats,
     out_share: npt.NDArray[np.uint8],

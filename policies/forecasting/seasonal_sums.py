@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from policies.domain.network import BoolArray, IntArray
+from policies.domain.network import BoolArray
 
 Floats = npt.NDArray[np.float64]
 Shares = npt.NDArray[np.uint8]
+Units = npt.NDArray[np.integer]
 
 
 @njit(cache=True)
-def totals(sold: IntArray) -> tuple[Floats, int]:
+def totals(sold: Units) -> tuple[Floats, int]:
     """((H, L) units sold per day and location, the least entry of the panel)."""
     days, places, skus = sold.shape
     out = np.zeros((days, places))
@@ -26,19 +27,17 @@ def totals(sold: IntArray) -> tuple[Floats, int]:
         for place in range(places):
             row = sold[day, place]
             total = np.int64(0)
-            low = np.int32(0)
+            low = np.int64(0)
             for k in range(skus):
                 total += row[k]
-                low = min(low, row[k])
+                low = min(low, np.int64(row[k]))
             out[day, place] = total
-            least = min(least, np.int64(low))
+            least = min(least, low)
     return out, int(least)
 
 
 @njit(cache=True)
-def weigh(
-    sold: IntArray, share: Floats, weight: Floats, out_share: Shares
-) -> tuple[Floats, Floats]:
+def weigh(sold: Units, share: Floats, weight: Floats, out_share: Shares) -> tuple[Floats, Floats]:
     """((L, K) weighted sales, (L, K) weighted days in stock).
 
     Parameters
@@ -99,8 +98,34 @@ def shrink_to_chain(weighted: Floats, exposure: Floats, pull: float, listed: Boo
 
 
 @njit(cache=True)
+def _block(
+    sold: Units,
+    out_share: Shares,
+    first: int,
+    end: int,
+    place: int,
+    total: npt.NDArray[np.int32],
+    gone: Shares,
+) -> bool:
+    """Sum a location's sales over days into `total`; note in `gone` what was ever out."""
+    total[:] = 0
+    gone[:] = 0
+    was_out = False
+    for day in range(first, end):
+        row = sold[day, place]
+        for k in range(len(row)):
+            total[k] += row[k]
+        if len(out_share) and _any(out_share[day, place]):
+            was_out = True
+            out = out_share[day, place]
+            for k in range(len(out)):
+                gone[k] |= out[k]
+    return was_out
+
+
+@njit(cache=True)
 def spread(
-    sold: IntArray, level: Floats, factor: Floats, out_share: Shares, block_days: int, edges: Floats
+    sold: Units, level: Floats, factor: Floats, out_share: Shares, block_days: int, edges: Floats
 ) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
     """Squared errors and means of block totals by level bucket, and the (L, K) buckets.
 
@@ -111,28 +136,26 @@ def spread(
     top, below = np.zeros(len(edges) + 1), np.zeros(len(edges) + 1)
     bucket = np.zeros((places, skus), dtype=np.int8)
     error, mean = np.zeros(skus), np.zeros(skus)
-    total, gone = np.zeros(skus, dtype=np.int64), np.zeros(skus, dtype=np.uint8)
+    total, gone = np.zeros(skus, dtype=np.int32), np.zeros(skus, dtype=np.uint8)
     for place in range(places):
         mine = level[place]
         error[:] = 0
         mean[:] = 0
         for block in range(len(factor)):
-            total[:] = 0
-            gone[:] = 0
-            for day in range(days - (block + 1) * block_days, days - block * block_days):
-                row = sold[day, place]
-                for k in range(skus):
-                    total[k] += row[k]
-                if len(out_share):
-                    out = out_share[day, place]
-                    for k in range(skus):
-                        gone[k] |= out[k]
+            newest = days - block * block_days
+            was_out = _block(sold, out_share, newest - block_days, newest, place, total, gone)
             f = factor[block, place]
-            for k in range(skus):
-                full = 1.0 if gone[k] == 0 else 0.0
-                expected = mine[k] * f
-                error[k] += full * (total[k] - expected) ** 2
-                mean[k] += full * expected
+            if was_out:
+                for k in range(skus):
+                    full = 1.0 if gone[k] == 0 else 0.0
+                    expected = mine[k] * f
+                    error[k] += full * (total[k] - expected) ** 2
+                    mean[k] += full * expected
+            else:
+                for k in range(skus):
+                    expected = mine[k] * f
+                    error[k] += (total[k] - expected) ** 2
+                    mean[k] += expected
         for k in range(skus):
             b = 0
             while b < len(edges) and mine[k] >= edges[b]:

@@ -64,12 +64,12 @@ class MinMax:
             self.presentation_units,
             wanted,
         )
-        if view.scope is not None:
-            wanted *= view.scope
         gap = warehouse_gap(view, self.warehouse_cover_days)
         for place in np.flatnonzero(view.review_due & ~stores):
-            need = np.where(view.may_order[place], gap[place], 0)
+            need = np.where(view.network.listed[place], gap[place], 0)
             wanted[place] = whole_packs(need, view.network.skus.pack_size, self.pack_share)
+        if view.scope is not None:
+            wanted *= view.scope
         return wanted, reason
 
 
