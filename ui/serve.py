@@ -6,7 +6,6 @@ With the command line this is the only place that sees every package.
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from ui.dashboards import PageMaker, start
 from ui.gate import ServiceGate
 from ui.laboratory import Laboratory
 from ui.pages.executive import executive
-from ui.pages.figures import TILE_KPIS, Figures
+from ui.pages.figures import keep_fresh
 from ui.pages.planner import planner
 from ui.sources import Source
 from ui.web.pages import DemoUser, Moment, no_demo
@@ -127,7 +126,7 @@ def make_server(
     source, laboratory = serving.source, serving.laboratory
     if source is not None:
         pages["twin"] = lambda visit: executive(source, visit)
-        threading.Thread(target=_warm, args=(source,), daemon=True).start()
+        keep_fresh(source)
         if laboratory is not None:
             pages["whatif"] = lambda visit: planner(source, laboratory, visit)
     # Beyond this machine browsers come by names that only the network knows; a socket
@@ -135,13 +134,6 @@ def make_server(
     origins = () if host in _LOOPBACK else (f"*:{port}",)
     wsgi = by_path(service.wsgi_app, site.wsgi_app)
     return start(site, gate, pages, port, address=host, wsgi=wsgi, origins=origins)
-
-
-def _warm(source: Source) -> None:
-    """Compute the figures before the first visitor asks."""
-    figures = Figures.of(source)
-    for name in TILE_KPIS if figures.has_actual else ():
-        figures.comparison(name)
 
 
 def kept_secret(path: Path) -> str:

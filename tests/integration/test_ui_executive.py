@@ -1,16 +1,18 @@
 """The executive page builds from a source, in both languages and themes."""
 
 import datetime as dt
+import threading
 from dataclasses import replace
 
 import holoviews as hv
 import pytest
 
+from tests.ui_browser import wait_until
 from tests.ui_fixture import PEOPLE, FixtureSource
 from ui.i18n import LANGUAGES, words
 from ui.pages.charts import Charts
 from ui.pages.executive import _Board, executive
-from ui.pages.figures import TILE_KPIS, Figures
+from ui.pages.figures import TILE_KPIS, Figures, keep_fresh
 from ui.plots import load_backend
 from ui.shell import Visit, age_words
 from ui.theme import THEMES, tokens
@@ -110,3 +112,24 @@ def test_the_header_says_how_old_the_data_is(minutes, expected):
     now = source.situation().now
     state = replace(source.situation(), known_at=now - dt.timedelta(minutes=minutes))
     assert expected in age_words(state, words("en"))
+
+
+def test_pages_take_the_last_figures_while_newer_ones_are_made():
+    source = FixtureSource(stores=4)
+    stop = keep_fresh(source, every_s=0.05)
+    wait_until(lambda: Figures.of(source).is_whole, 20, "figures made")
+    first = Figures.of(source)
+    gate = threading.Event()
+    slow = source.actual
+
+    def held() -> object:
+        assert gate.wait(20)
+        return slow()
+
+    source.actual = held
+    source.state = replace(source.state, version="2")
+    assert Figures.of(source) is first
+    gate.set()
+    wait_until(lambda: Figures.of(source) is not first, 20, "newer figures")
+    assert Figures.of(source).situation.version == "2"
+    stop.set()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from policies.domain.facts import DayFacts
 from policies.domain.kpis import KPIS
@@ -42,17 +43,43 @@ class Figures:
 
     @classmethod
     def of(cls, source: Source) -> Figures:
-        """The figures of `source` as it is now, shared while its version stands."""
+        """The figures of `source`, shared by all visits while its version stands.
+
+        Where a :func:`keep_fresh` thread runs, its last figures are the answer: a page
+        must not wait for the ledger.
+        """
+        situation = source.situation()
         with _LOCK:
-            situation = source.situation()
             known = _CACHE.get(source)
-            if known is not None and known.situation.version == situation.version:
+            if known is not None and (
+                known.situation.version == situation.version or source in _KEPT
+            ):
                 # The clock goes on between two versions of the figures.
-                known.situation = situation
+                known.situation = replace(situation, version=known.situation.version)
                 return known
             fresh = cls(source, situation, source.places())
             _CACHE[source] = fresh
             return fresh
+
+    @classmethod
+    def renew(cls, source: Source) -> bool:
+        """Compute the figures anew where the version has changed; True if it has."""
+        situation = source.situation()
+        with _LOCK:
+            known = _CACHE.get(source)
+        if known is not None and known.situation.version == situation.version and known.is_whole:
+            return False
+        fresh = cls(source, situation, source.places())
+        for name in TILE_KPIS if fresh.has_actual else ():
+            fresh.comparison(name)
+        with _LOCK:
+            _CACHE[source] = fresh
+        return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every tile's comparison is made."""
+        return not self.has_actual or len(self._made) == len(TILE_KPIS)
 
     @cached_property
     def _actual(self) -> DayFacts | None:
@@ -88,5 +115,26 @@ class Figures:
         return self._made[name]
 
 
+def keep_fresh(source: Source, every_s: float = 10.0) -> threading.Event:
+    """Renew the figures of `source` in a thread of its own, until the event is set."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while True:
+            try:
+                Figures.renew(source)
+                _KEPT.add(source)
+            except Exception:
+                # Pages keep the last good figures; their age is in every header.
+                logging.getLogger("storetwin.pages").exception("figures could not be renewed")
+            if stop.wait(every_s):
+                _KEPT.discard(source)
+                return
+
+    threading.Thread(target=work, name="figures", daemon=True).start()
+    return stop
+
+
 _LOCK = threading.Lock()
 _CACHE: WeakKeyDictionary[Source, Figures] = WeakKeyDictionary()
+_KEPT: WeakSet[Source] = WeakSet()

@@ -95,7 +95,10 @@ class _Bench:
                 label=say("whatif.name"), value=say("whatif.name_default"), **wide
             ),
             "base": pmui.Select(
-                label=say("whatif.base"), options=list(offer.bases), value=first.base, **wide
+                label=say("whatif.base"),
+                options={self._base_words(label): label for label in offer.bases},
+                value=first.base,
+                **wide,
             ),
             "policy": pmui.Select(
                 label=say("whatif.policy"),
@@ -118,6 +121,10 @@ class _Bench:
         )
         self.halt.on_click(lambda _: self.stop())
         self._from_base()
+
+    def _base_words(self, label: str) -> str:
+        key = f"base_name.{label}"
+        return self.visit.say(key) if self.visit.say.has(key) else label
 
     def _policy_words(self, name: str) -> str:
         key = f"policy_name.{name}"
@@ -193,7 +200,8 @@ class _Bench:
         say = self.visit.say
         found = what.differences(self.offer.bases[what.base])
         if not found:
-            return f"<p>{escape(say('whatif.changed_none', base=what.base))}</p>"
+            none = say("whatif.changed_none", base=self._base_words(what.base))
+            return f"<p>{escape(none)}</p>"
         items = [
             say(
                 "whatif.change",
@@ -203,7 +211,7 @@ class _Bench:
             )
             for name, old, new in found
         ]
-        intro = escape(say("whatif.changed_sub", base=what.base))
+        intro = escape(say("whatif.changed_sub", base=self._base_words(what.base)))
         return f"<p>{intro}</p><ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
     def _input_words(self, name: str, value: object) -> str:
