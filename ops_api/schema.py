@@ -7,11 +7,22 @@ from ops_api.database import METADATA
 from ops_api.ledger import schema as ledger
 from ops_api.masterdata import tables as masterdata
 from ops_api.people import tables as people
+from ops_api.planning import tables as planning
 from ops_api.purchasing import tables as purchasing
 from ops_api.tasks import tables as tasks
 from ops_api.transfers import tables as transfers
 from ops_api.writeoffs import tables as writeoffs
 
-TABLE_MODULES = (counts, ledger, masterdata, people, purchasing, tasks, transfers, writeoffs)
+TABLE_MODULES = (
+    counts,
+    ledger,
+    masterdata,
+    people,
+    planning,
+    purchasing,
+    tasks,
+    transfers,
+    writeoffs,
+)
 
 __all__ = ["METADATA", "TABLE_MODULES"]

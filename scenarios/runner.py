@@ -155,17 +155,30 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, progress: Tell | None = None
             done += 1
             tell(done, len(jobs))
         return outcomes
-    # Spawned, not forked: a forked child would share the parent's threads and locks.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        futures = {pool.submit(run_job, job): i for i, job in enumerate(jobs)}
-        found: dict[int, Outcome] = {}
-        try:
-            for future in as_completed(futures):
-                found[futures[future]] = future.result()
-                done += 1
-                tell(done, len(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    pool = _pool(workers)
+    futures = {pool.submit(run_job, job): i for i, job in enumerate(jobs)}
+    found: dict[int, Outcome] = {}
+    try:
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            done += 1
+            tell(done, len(jobs))
+    except BaseException:
+        _pools.pop(workers, None)
+        pool.shutdown(cancel_futures=True)
+        raise
     return [found[i] for i in range(len(jobs))]
+
+
+_pools: dict[int, ProcessPoolExecutor] = {}
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Worker processes that stay: a search has many small batches, and a new process
+    spends seconds on imports and compiled code before its first run.
+    """
+    if workers not in _pools:
+        # Spawned, not forked: a forked child would share the parent's threads and locks.
+        context = multiprocessing.get_context("spawn")
+        _pools[workers] = ProcessPoolExecutor(workers, mp_context=context)
+    return _pools[workers]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, Response, jsonify
@@ -17,6 +17,8 @@ from ops_api.errors import RateLimited
 from ops_api.events import routes as events
 from ops_api.health import routes as health
 from ops_api.people import routes as people
+from ops_api.planning import routes as planning
+from ops_api.planning.safety import queue_needs
 from ops_api.purchasing import routes as purchasing
 from ops_api.sales import routes as sales
 from ops_api.scans import routes as scans
@@ -34,6 +36,7 @@ SLICES = (
     events,
     health,
     people,
+    planning,
     purchasing,
     sales,
     scans,
@@ -66,6 +69,8 @@ def create_app(
     more : functions that add endpoints of further slices
     """
     settings = Settings.read(config)
+    if queue_needs not in settings.stock_listeners:
+        settings = replace(settings, stock_listeners=(*settings.stock_listeners, queue_needs))
     app = Flask("ops_api")
     app.config.update(
         SECRET_KEY=settings.secret_key,

@@ -210,6 +210,31 @@ def _stock_facts(
             target[:, :, category] = amount[:, :, book.category == category].sum(axis=2)
 
 
+def out_of_stock_percent(
+    network: Network, rows: MovementColumns, first_day: int, as_of_s: int
+) -> npt.NDArray[np.uint8]:
+    """(D, L, K) percent of the open time that a store's listed record stood at 0.
+
+    Days `first_day` … the day of `as_of_s`, of which only the time gone by counts. Rows
+    after `as_of_s` must not be given; time open is the whole day's, as tills report it.
+    """
+    places, skus = network.shape
+    last_day = as_of_s // DAY_SECONDS
+    days = last_day - first_day + 1
+    opens = network.locations.opens_s.astype(np.int64)
+    closes = network.locations.closes_s.astype(np.int64)
+    cell, at, signed, _ = _cell_events(rows, places, skus)
+    closing, in_stock = _walk(cell, at, signed, places * skus, skus, first_day, days, opens, closes)
+    open_s = np.repeat(closes - opens, skus)
+    out = open_s - in_stock
+    to_come = np.repeat(np.clip(last_day * DAY_SECONDS + closes - as_of_s, 0, closes - opens), skus)
+    out[-1] -= np.where(closing[-1] > 0, 0, to_come)
+    share = 100 * out // np.maximum(open_s, 1)
+    listed = network.listed & (network.locations.source >= 0)[:, None]
+    percent: npt.NDArray[np.uint8] = (share * listed.ravel()).astype(np.uint8)
+    return percent.reshape(days, places, skus)
+
+
 def _cell_events(
     rows: MovementColumns, places: int, skus: int
 ) -> tuple[Ints, Ints, Ints, npt.NDArray[np.bool_]]:

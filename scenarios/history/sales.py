@@ -272,14 +272,14 @@ class SalesReader:
             wrong = bad | (amount < 0)
             sieve.unreadable(wrong, "sales.wide.columns", column, "no quantity", "mend the value")
             units[:, j] = np.rint(amount[sieve.keep] / sales.scale)
-        row, j = np.nonzero(units)
+        row, period = np.nonzero(units)
         out = kept[row]
-        out["quantity"], out["basket"] = units[row, j], -1
+        out["quantity"], out["basket"] = units[row, period], -1
         begin = np.array([period for period, _ in periods], dtype=np.int64)
         if sales.wide.period == "hour":
-            out["t"] += begin[j] * 3600
+            out["t"] += begin[period] * 3600
         else:
-            day = (begin[j] - sales.wide.origin) * DAY_SECONDS
+            day = (begin[period] - sales.wide.origin) * DAY_SECONDS
             first = int(np.datetime64(sales.wide.first, "s").astype(np.int64))
             out["t"] = first + day + sales.from_hour * 3600
         out["instant"] = out["t"]

@@ -1,4 +1,4 @@
-"""``db``, ``check-ledger``, ``plan``, ``serve`` and ``emulate``: the operational side."""
+"""``db``, ``check-ledger``, ``plan`` and ``serve``: the operational side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from policies.domain.errors import InvalidInput
-from ui.commands.answer import Json, Seed, answer, check_failed, guarded
+from ui.commands.answer import Json, answer, check_failed, guarded
 
 Db = Annotated[str, typer.Option("--db", envvar="STORETWIN_DB", help="Database URL (SQLAlchemy).")]
 DEFAULT_DB = "sqlite:///var/storetwin.db"
@@ -24,7 +24,6 @@ def register(app: typer.Typer) -> None:
     app.command("check-ledger")(guarded(check_ledger))
     app.command()(guarded(plan))
     app.command()(guarded(serve))
-    app.command()(guarded(emulate))
 
 
 def upgrade(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
@@ -99,27 +98,13 @@ def serve(
 
     Example: storetwin serve --db sqlite:///var/storetwin.db --port 8080
     """
-    from ui.serve import serve as work
+    from ops_api import create_app
+    from ui.serve import Serving, kept_secret, make_server, run
 
-    work(db=db, port=port, host=host)
-
-
-def emulate(
-    url: Annotated[str, typer.Option(help="Address of the service.")],
-    weeks: Annotated[str, typer.Option(help="First and last week, as 47-48.")] = "47-48",
-    seed: Seed = 1,
-    faults: Annotated[bool, typer.Option("--faults", help="Drop replies too.")] = False,
-    home: Annotated[Path, typer.Option(help="Folder of the demo's chain.")] = Path("var/demo/cj"),
-    as_json: Json = False,
-) -> None:
-    """Post emulated tills, phones and trucks to a running service.
-
-    Example: storetwin emulate --url http://127.0.0.1:8080 --weeks 47-48 --seed 1
-    """
-    from ui.demo.reality import emulate_weeks
-
-    first, _, last = weeks.partition("-")
-    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
-        raise InvalidInput(f"{weeks!r} is no range of weeks", field="--weeks", remedy="write 47-48")
-    result = emulate_weeks(url, int(first), int(last), seed=seed, faults=faults, home=home)
-    answer(result, as_json=as_json)
+    secret = kept_secret(Path("var/secret"))
+    local = host in ("127.0.0.1", "localhost", "::1")
+    # Beyond this machine cookies travel over TLS only, behind a proxy.
+    app = create_app({"DATABASE_URL": db, "SECRET_KEY": secret, "COOKIE_SECURE": not local})
+    server = make_server(app, Serving(), port, host)
+    typer.echo(f"storetwin is at http://{host}:{server.port}")
+    run(server)

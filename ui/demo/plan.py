@@ -17,7 +17,8 @@ class DemoPlan:
     data : {"cj", "cn", "tiny"}
     stores, skus, warehouses : size of the chain
     panel_expansion : how many times the panel's baskets are drawn; 1 = replay as recorded
-    tune_weeks, gate_weeks, live_weeks : (first, last) week, inclusive
+    tune_weeks, gate_weeks, live_weeks, test_weeks : (first, last) week, inclusive; an
+        empty range where last < first
     search_evaluations : most evaluations of the tuner's search
     gate_replications : paired replications of the gate
     promise_replications : replications behind the promised band
@@ -35,6 +36,7 @@ class DemoPlan:
     search_evaluations: int
     gate_replications: int
     promise_replications: int
+    test_weeks: tuple[int, int] = (49, 52)
     seed: int = 20_170
     days: int = 364
     lines_per_store_day: int = 0
@@ -45,12 +47,25 @@ class DemoPlan:
 
 
 PLANS = {
-    "cj": DemoPlan("cj", 100, 1_000, 2, 16.0, (2, 40), (41, 46), (47, 48), 24, 4, 20),
+    "cj": DemoPlan("cj", 100, 1_000, 2, 16.0, (2, 40), (41, 46), (47, 48), 26, 3, 20),
     "cn": DemoPlan(
         "cn", 60, 800, 2, 1.0, (2, 40), (41, 46), (47, 48), 24, 4, 20, lines_per_store_day=260
     ),
     "tiny": DemoPlan(
-        "tiny", 3, 20, 1, 1.0, (1, 2), (3, 3), (4, 4), 6, 2, 5, days=28, lines_per_store_day=60
+        "tiny",
+        3,
+        20,
+        1,
+        1.0,
+        (1, 2),
+        (3, 3),
+        (4, 4),
+        6,
+        2,
+        5,
+        (5, 4),
+        days=28,
+        lines_per_store_day=60,
     ),
 }
 

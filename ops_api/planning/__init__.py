@@ -1,0 +1,1 @@
+"""Planning: the view from SQL, releases, the nightly planner, proposals, routes, facts."""

@@ -1,0 +1,299 @@
+"""The service's ledger and documents as the domain's columns, read once and then grown.
+
+Movement rows are never changed, so a reader keeps what it has and asks only for rows
+after the last it saw.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, func, select
+
+from ops_api.counts.tables import COUNT_LINES, COUNTS
+from ops_api.ledger.rows import ACTUAL
+from ops_api.ledger.schema import MOVEMENTS, SALE_VALUES
+from ops_api.planning.tables import ROUTE_STOPS, ROUTES
+from ops_api.planning.wallclock import WallClock
+from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
+from ops_api.transfers.tables import TRANSFER_LINES, TRANSFERS
+from policies.domain.documents import (
+    CountLines,
+    Documents,
+    PurchaseLines,
+    Stops,
+    TransferLines,
+    share_integer,
+)
+from policies.domain.errors import UnknownSku
+from policies.domain.ledger import MovementColumns, location_code
+from policies.domain.network import Network
+
+Ints = npt.NDArray[np.int64]
+RANDOM_SAMPLE = "random"
+"""Purpose of a count that belongs to the random sample of record accuracy."""
+
+
+class LedgerReader:
+    """Book rows of the actual ledger as columns, and what tills took for them.
+
+    Parameters
+    ----------
+    network : Network, whose axis the columns use
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.last_seq = 0
+        self._clock = WallClock(network)
+        self._index = {name: i for i, name in enumerate(network.locations.ids)}
+        self._sku = {name: i for i, name in enumerate(network.skus.ids)}
+        self._code: dict[str, int] = {}
+        self._blocks: list[MovementColumns] = []
+        self._prices: list[Ints] = []
+        self._lock = threading.Lock()
+
+    def refresh(self, connection: Connection) -> None:
+        """Read the rows that were written since the last time."""
+        with self._lock:
+            m = MOVEMENTS.c
+            query = (
+                select(
+                    m.seq,
+                    m.kind,
+                    m.sku,
+                    m.from_location,
+                    m.to_location,
+                    m.quantity,
+                    m.occurred_at,
+                    m.recorded_at,
+                    SALE_VALUES.c.unit_price_cents,
+                )
+                .select_from(
+                    MOVEMENTS.outerjoin(SALE_VALUES, SALE_VALUES.c.movement_id == m.movement_id)
+                )
+                .where(m.seq > self.last_seq, m.run_id == ACTUAL, m.visibility == 0)
+                .order_by(m.seq)
+            )
+            rows = connection.execute(query).fetchall()
+            if rows:
+                self._add(list(zip(*rows, strict=True)))
+
+    def columns(self) -> MovementColumns:
+        """(N,) columns of every row read so far, in the order they were written."""
+        with self._lock:
+            if len(self._blocks) != 1:
+                self._blocks = [_join(self._blocks)]
+                self._prices = [np.concatenate([np.zeros(0, dtype=np.int64), *self._prices])]
+            return self._blocks[0]
+
+    def price_cents(self) -> Ints:
+        """(N,) int64 cents per unit of each row of :meth:`columns`; 0 where nothing was sold."""
+        self.columns()
+        return self._prices[0]
+
+    def _add(self, columns: list[tuple[object, ...]]) -> None:
+        seq, kind, sku, origin, to, quantity, occurred, recorded, price = columns
+        size = len(seq)
+        self._blocks.append(
+            MovementColumns(
+                np.array(kind, dtype=np.int8),
+                np.zeros(size, dtype=np.int8),
+                self._skus(sku),  # type: ignore[arg-type]
+                self._codes(origin),  # type: ignore[arg-type]
+                self._codes(to),  # type: ignore[arg-type]
+                np.array(quantity, dtype=np.int32),
+                self._clock.seconds(np.array(occurred, dtype=np.int64)),
+                self._clock.seconds(np.array(recorded, dtype=np.int64)),
+                np.full(size, -1, dtype=np.int32),
+            )
+        )
+        self._prices.append(np.array([value or 0 for value in price], dtype=np.int64))
+        self.last_seq = int(seq[-1])  # type: ignore[call-overload]
+
+    def _skus(self, names: tuple[str, ...]) -> npt.NDArray[np.int32]:
+        try:
+            found = [self._sku[name] for name in names]
+        except KeyError as error:
+            raise UnknownSku(
+                f"the ledger moves SKU {error.args[0]!r}, which the network does not have",
+                field="sku",
+                row=str(error.args[0]),
+                remedy="load a network with this SKU",
+            ) from None
+        return np.array(found, dtype=np.int32)
+
+    def _codes(self, names: tuple[str, ...]) -> npt.NDArray[np.int32]:
+        code = self._code
+        for name in set(names) - code.keys():
+            code[name] = location_code(name, self._index)
+        return np.array([code[name] for name in names], dtype=np.int32)
+
+
+def _join(blocks: list[MovementColumns]) -> MovementColumns:
+    empty = MovementColumns.of([])
+    return MovementColumns(
+        *(
+            np.concatenate([getattr(block, item.name) for block in (empty, *blocks)])
+            for item in fields(MovementColumns)
+        )
+    )
+
+
+def documents_from_sql(connection: Connection, network: Network, known_at_s: int) -> Documents:
+    """Orders, transfers, counts and stops, of what had happened by `known_at_s`."""
+    reader = _DocumentReader(connection, network, known_at_s)
+    return Documents(reader.transfers(), reader.purchases(), reader.counts(), reader.stops())
+
+
+@dataclass
+class _DocumentReader:
+    connection: Connection
+    network: Network
+    known_at_s: int
+    _place: dict[str, int] = field(init=False)
+    _sku: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._place = {name: i for i, name in enumerate(self.network.locations.ids)}
+        self._sku = {name: i for i, name in enumerate(self.network.skus.ids)}
+        self._clock = WallClock(self.network)
+        self._known = self._clock.epoch(self.known_at_s)
+
+    def transfers(self) -> TransferLines:
+        """Approved lines; a line that left nothing behind was cut when the rest shipped."""
+        t, line = TRANSFERS.c, TRANSFER_LINES.c
+        query = (
+            select(
+                t.origin,
+                t.destination,
+                line.sku,
+                line.approved,
+                line.shipped,
+                line.received_good,
+                t.need_detected_at,
+                t.shipped_at,
+                t.received_at,
+            )
+            .select_from(TRANSFERS.join(TRANSFER_LINES, line.transfer_id == t.id))
+            .where(t.approved_at <= self._known, line.approved > 0)
+        )
+        rows = self.connection.execute(query).fetchall()
+        if not rows:
+            return TransferLines()
+        origin, to, sku, ordered, shipped, good, need, left, came = zip(*rows, strict=True)
+        shipped_s, received_s = self._times(left), self._times(came)
+        units, arrived = np.array(shipped, dtype=np.int64), np.array(good, dtype=np.int64)
+        return TransferLines(
+            self._places(origin),
+            self._places(to),
+            self._skus(sku),
+            np.array(ordered, dtype=np.int64),
+            np.where(shipped_s >= 0, units, 0),
+            np.where(received_s >= 0, arrived, 0),
+            self._times(need),
+            shipped_s,
+            np.where(units > 0, received_s, -1),
+        )
+
+    def purchases(self) -> PurchaseLines:
+        """Approved supplier order lines."""
+        p, line = PURCHASE_ORDERS.c, PURCHASE_LINES.c
+        query = (
+            select(
+                p.destination, line.sku, line.ordered, line.received, p.approved_at, p.received_at
+            )
+            .select_from(PURCHASE_ORDERS.join(PURCHASE_LINES, line.purchase_order_id == p.id))
+            .where(p.approved_at <= self._known, line.ordered > 0)
+        )
+        rows = self.connection.execute(query).fetchall()
+        if not rows:
+            return PurchaseLines()
+        to, sku, ordered, received, approved, came = zip(*rows, strict=True)
+        return PurchaseLines(
+            self._places(to),
+            self._skus(sku),
+            np.array(ordered, dtype=np.int64),
+            np.array(received, dtype=np.int64),
+            self._times(approved),
+            self._times(came),
+        )
+
+    def counts(self) -> CountLines:
+        """First passes of the random sample."""
+        c, line = COUNTS.c, COUNT_LINES.c
+        query = (
+            select(c.location, line.sku, line.first_expected, line.first_counted, line.counted_at)
+            .select_from(COUNTS.join(COUNT_LINES, line.count_id == c.id))
+            .where(
+                c.purpose == RANDOM_SAMPLE,
+                line.first_counted.is_not(None),
+                line.first_expected.is_not(None),
+                line.counted_at <= self._known,
+            )
+        )
+        rows = self.connection.execute(query).fetchall()
+        if not rows:
+            return CountLines()
+        place, sku, expected, counted, at = zip(*rows, strict=True)
+        return CountLines(
+            self._places(place),
+            self._skus(sku),
+            np.array(expected, dtype=np.int64),
+            np.array(counted, dtype=np.int64),
+            self._times(at),
+        )
+
+    def stops(self) -> Stops:
+        """Stops of tours that are back; metres, seconds and starts shared by planned load."""
+        r, stop = ROUTES.c, ROUTE_STOPS.c
+        query = (
+            select(
+                r.id,
+                stop.location,
+                func.coalesce(stop.unloaded_at, stop.arrived_at),
+                stop.is_on_time,
+                stop.kg,
+                func.coalesce(r.actual_metres, r.planned_metres),
+                r.returned_at - r.departed_at,
+            )
+            .select_from(ROUTES.join(ROUTE_STOPS, stop.route_id == r.id))
+            .where(r.returned_at <= self._known, stop.arrived_at.is_not(None))
+            .order_by(r.id, stop.position)
+        )
+        rows = self.connection.execute(query).fetchall()
+        if not rows:
+            return Stops()
+        route, place, at, on_time, kg, metres, seconds = zip(*rows, strict=True)
+        _, first = np.unique(np.array(route), return_index=True)
+        shares = []
+        for lo, hi in zip(first, [*first[1:], len(rows)], strict=True):
+            weight = np.array(kg[lo:hi], dtype=np.float64)
+            totals = (int(metres[lo]), int(seconds[lo]), 1_000_000)
+            shares.append(np.stack([share_integer(total, weight) for total in totals], axis=1))
+        share = np.concatenate(shares)
+        return Stops(
+            self._places(place),
+            self._times(at),
+            share[:, 0],
+            share[:, 1],
+            share[:, 2],
+            np.array([bool(value) for value in on_time], dtype=np.int64),
+        )
+
+    def _places(self, names: tuple[str, ...]) -> Ints:
+        return np.array([self._place[name] for name in names], dtype=np.int64)
+
+    def _skus(self, names: tuple[str, ...]) -> Ints:
+        return np.array([self._sku[name] for name in names], dtype=np.int64)
+
+    def _times(self, epochs: tuple[int | None, ...]) -> Ints:
+        """Seconds since day 0; −1 = has not happened by `known_at_s`."""
+        given = np.array([-1 if value is None else value for value in epochs], dtype=np.int64)
+        happened = (given >= 0) & (given <= self._known)
+        out = np.full(len(given), -1, dtype=np.int64)
+        out[happened] = self._clock.seconds(given[happened])
+        return out

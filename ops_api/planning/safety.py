@@ -1,0 +1,168 @@
+"""The safety line of each (store, SKU), and the need that is queued when stock falls below it.
+
+The line is what a store expects to sell until a truck that leaves in the coming night is
+unloaded: one day's demand. It is stored by the nightly plan, so that a sale only has to
+compare two numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ops_api.ledger.rows import transit
+from ops_api.ledger.schema import BALANCES
+from ops_api.ledger.write import Posted
+from ops_api.planning.tables import DECISION_QUEUE, SAFETY_LINES
+from ops_api.transfers.tables import TRANSFERS
+from policies.domain.forecast import Forecast
+from policies.domain.network import Network
+
+LINE_DAYS = 1.0
+REARM_SHARE = 0.5
+"""A line fires again only after stock has stood this share above it."""
+_CHUNK = 400
+
+
+def safety_units(forecast: Forecast, network: Network) -> npt.NDArray[np.int64]:
+    """(L, K) int64: expected sales of the coming day in stores, rounded; 0 elsewhere."""
+    stores = network.listed & (network.locations.source >= 0)[:, None]
+    out: npt.NDArray[np.int64] = np.rint(forecast.level * LINE_DAYS).astype(np.int64) * stores
+    return out
+
+
+def store_lines(connection: Connection, network: Network, units: npt.NDArray[np.int64]) -> int:
+    """Write the lines that changed, and arm those that had fired; returns how many."""
+    ids, skus = network.locations.ids, network.skus.ids
+    s = SAFETY_LINES.c
+    known = {
+        (place, sku): (line, armed)
+        for place, sku, line, armed in connection.execute(
+            select(s.location, s.sku, s.units, s.is_armed)
+        )
+    }
+    wanted = {
+        (ids[i], skus[k]): int(units[i, k])
+        for i, k in zip(*(axis.tolist() for axis in np.nonzero(units)), strict=True)
+    }
+    for cell in known.keys() - wanted.keys():
+        wanted[cell] = 0
+    rows = [
+        {"location": place, "sku": sku, "units": line, "is_armed": True}
+        for (place, sku), line in wanted.items()
+        if known.get((place, sku)) != (line, True)
+    ]
+    if rows:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(SAFETY_LINES)
+        statement = statement.on_conflict_do_update(
+            index_elements=["location", "sku"],
+            set_={"units": statement.excluded.units, "is_armed": statement.excluded.is_armed},
+        )
+        connection.execute(statement, rows)
+    return len(rows)
+
+
+def queue_needs(connection: Connection, posted: Posted) -> None:
+    """Listener of the write path: queue what fell below its line, in the same transaction."""
+    by_place: dict[str, list[str]] = {}
+    for (place, sku), difference in posted.changed.items():
+        if difference:
+            by_place.setdefault(place, []).append(sku)
+    for place, skus in by_place.items():
+        for start in range(0, len(skus), _CHUNK):
+            _look(connection, place, sorted(skus)[start : start + _CHUNK], posted.recorded_at)
+
+
+def _look(connection: Connection, place: str, skus: list[str], now: int) -> None:
+    """Fire lines that were crossed, arm those that are clear again."""
+    s, b = SAFETY_LINES.c, BALANCES.c
+    free = func.coalesce(func.sum(b.on_hand - b.reserved), 0)
+    query = (
+        select(s.sku, s.units, s.is_armed, free)
+        .select_from(
+            SAFETY_LINES.outerjoin(
+                BALANCES,
+                (b.location == s.location) & (b.sku == s.sku) & (b.condition == "good"),
+            )
+        )
+        .where(s.location == place, s.sku.in_(skus), s.units > 0)
+        .group_by(s.sku, s.units, s.is_armed)
+    )
+    rows = connection.execute(query).fetchall()
+    low = [row for row in rows if row[2] and row[3] < row[1]]
+    clear = [row[0] for row in rows if not row[2] and row[3] >= row[1] * (1 + REARM_SHARE)]
+    if low:
+        road = _road(connection, place, [row[0] for row in low])
+        low = [row for row in low if row[3] + road.get(row[0], 0) < row[1]]
+    if low:
+        _queue(
+            connection, place, [(sku, int(units), int(level)) for sku, units, _, level in low], now
+        )
+        _arm(connection, place, [row[0] for row in low], is_armed=False)
+    if clear:
+        _arm(connection, place, clear, is_armed=True)
+
+
+def _road(connection: Connection, place: str, skus: list[str]) -> dict[str, int]:
+    """Units on the way to `place`, by SKU."""
+    t, b = TRANSFERS.c, BALANCES.c
+    origins = connection.execute(
+        select(t.origin)
+        .distinct()
+        .where(t.destination == place, t.state.in_(("shipped", "partially_received")))
+    )
+    lanes = [transit(row.origin, place) for row in origins]
+    if not lanes:
+        return {}
+    query = (
+        select(b.sku, func.sum(b.on_hand))
+        .where(b.location.in_(lanes), b.sku.in_(skus))
+        .group_by(b.sku)
+    )
+    return {sku: int(units) for sku, units in connection.execute(query)}
+
+
+def _queue(connection: Connection, place: str, low: list[tuple[str, int, int]], now: int) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "location": place,
+            "sku": sku,
+            "queued_at": now,
+            "state": "open",
+            "level": level,
+            "line": units,
+            "open_for": f"{place}|{sku}",
+        }
+        for sku, units, level in low
+    ]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(DECISION_QUEUE).on_conflict_do_nothing(index_elements=["open_for"])
+    connection.execute(statement, rows)
+
+
+def _arm(connection: Connection, place: str, skus: list[str], *, is_armed: bool) -> None:
+    s = SAFETY_LINES.c
+    connection.execute(
+        update(SAFETY_LINES).where(s.location == place, s.sku.in_(skus)).values(is_armed=is_armed)
+    )
+
+
+def store_line(connection: Connection, place: str, sku: str, units: int) -> None:
+    """Set one line by hand (a manager's wish, a test)."""
+    s = SAFETY_LINES.c
+    found = connection.execute(select(s.units).where(s.location == place, s.sku == sku)).first()
+    if found is None:
+        connection.execute(
+            insert(SAFETY_LINES).values(location=place, sku=sku, units=units, is_armed=True)
+        )
+    else:
+        connection.execute(
+            update(SAFETY_LINES)
+            .where(s.location == place, s.sku == sku)
+            .values(units=units, is_armed=True)
+        )
