@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import ScenarioInvalid, StoretwinError
@@ -164,21 +165,23 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, progress: Tell | None = None
             done += 1
             tell(done, len(jobs))
     except BaseException:
-        _pools.pop(workers, None)
+        _pools.pop((workers, str(Path.cwd())), None)
         pool.shutdown(cancel_futures=True)
         raise
     return [found[i] for i in range(len(jobs))]
 
 
-_pools: dict[int, ProcessPoolExecutor] = {}
+_pools: dict[tuple[int, str], ProcessPoolExecutor] = {}
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     """Worker processes that stay: a search has many small batches, and a new process
-    spends seconds on imports and compiled code before its first run.
+    spends seconds on imports and compiled code before its first run. Relative folders
+    mean the same to a worker only while the working directory is the same.
     """
-    if workers not in _pools:
+    key = (workers, str(Path.cwd()))
+    if key not in _pools:
         # Spawned, not forked: a forked child would share the parent's threads and locks.
         context = multiprocessing.get_context("spawn")
-        _pools[workers] = ProcessPoolExecutor(workers, mp_context=context)
-    return _pools[workers]
+        _pools[key] = ProcessPoolExecutor(workers, mp_context=context)
+    return _pools[key]
