@@ -14,6 +14,7 @@ from policies.domain.kpis import Kpi
 from ui.judgement import Judgement, band, history_days, judge
 
 WEEK = 7
+WEEKLY_FROM_DAYS = 35
 Floats = npt.NDArray[np.float64]
 
 
@@ -66,10 +67,10 @@ class Parts:
             self.below[:, rows].sum(axis=1, dtype=np.float64),
         )
 
-    def by_week(self, first: int, weeks: int) -> Floats:
-        """(R, W, L) figure of `weeks` whole weeks from day `first`."""
-        rows = self._rows(first, first + weeks * WEEK - 1)
-        shape = (self.top.shape[0], weeks, WEEK, self.top.shape[2])
+    def by_step(self, first: int, steps: int, length: int) -> Floats:
+        """(R, W, L) figure of `steps` stretches of `length` days from day `first`."""
+        rows = self._rows(first, first + steps * length - 1)
+        shape = (self.top.shape[0], steps, length, self.top.shape[2])
         return _ratio(
             self.top[:, rows].reshape(shape).sum(axis=2, dtype=np.float64),
             self.below[:, rows].reshape(shape).sum(axis=2, dtype=np.float64),
@@ -163,16 +164,21 @@ class Comparison:
             return np.full(size, np.nan), np.full((3, size), np.nan)
         return self.actual.by_location(*window)[0], band(self.twin.by_location(*window))
 
-    def weekly_gaps(self) -> tuple[int, Floats]:
-        """First day and (W, L) actual minus twin median by whole week, last week last."""
+    def gaps_over_time(self) -> tuple[int, int, Floats]:
+        """First day, days of a step, and (W, L) actual minus twin median, newest step last.
+
+        Whole weeks from ``WEEKLY_FROM_DAYS`` on; before, days: two columns would not tell
+        since when.
+        """
         window = self._common_all()
         if window is None or self.twin is None:
-            return 0, np.zeros((0, self.actual.top.shape[2]))
+            return 0, 1, np.zeros((0, self.actual.top.shape[2]))
         first, last = window
-        weeks = (last - first + 1) // WEEK
-        start = last - weeks * WEEK + 1
-        middle = band(self.twin.by_week(start, weeks))[1]
-        return start, self.actual.by_week(start, weeks)[0] - middle
+        length = WEEK if last - first + 1 >= WEEKLY_FROM_DAYS else 1
+        steps = (last - first + 1) // length
+        start = last - steps * length + 1
+        middle = band(self.twin.by_step(start, steps, length))[1]
+        return start, length, self.actual.by_step(start, steps, length)[0] - middle
 
     def _common_all(self) -> tuple[int, int] | None:
         if self.twin is None:

@@ -282,6 +282,11 @@ def _graticule(colours: Tokens) -> Any:
     return hook
 
 
+def no_grid(plot: Any, _: Any) -> None:
+    """A HoloViews hook for a plot that is only a sentence."""
+    plot.state.xgrid.grid_line_color = plot.state.ygrid.grid_line_color = None
+
+
 def palette(colours: Tokens, steps: int = 128) -> list[str]:
     """Worse → no gap → better as `steps` hex colours; each theme has its own."""
     stops = [tuple(int(stop[i : i + 2], 16) for i in (1, 3, 5)) for stop in colours.diverging]
@@ -294,7 +299,7 @@ def palette(colours: Tokens, steps: int = 128) -> list[str]:
 
 def gap_image(
     gaps: Floats,
-    week_starts: npt.NDArray[np.datetime64],
+    column_starts: npt.NDArray[np.datetime64],
     axis_words: tuple[str, str],
     colours: Tokens,
     *,
@@ -302,35 +307,30 @@ def gap_image(
     formats: tuple[str, str] = ("", ""),
     height: int = 320,
 ) -> hv.Image:
-    """Since when? Store × week, worst store on top.
+    """Since when? Store × time, worst store on top.
 
     Parameters
     ----------
     gaps : (S, W) float64, better positive, rows sorted worst first
-    week_starts : (W,) datetime64[D]
-    axis_words : labels of week and stores
+    column_starts : (W,) datetime64[D], evenly spaced days or weeks
+    axis_words : labels of time and stores
     colours : Tokens
     limit : float, gap at the ends of the palette
     formats : strftime forms of days and months
     height : int, pixels
     """
     stores, _ = gaps.shape
-    starts = week_starts.astype("datetime64[ns]")
-    half = np.timedelta64(84, "h")
-    bounds = (
-        starts[0],
-        0.0,
-        starts[-1] + 2 * half,
-        float(stores),
-    )
-    image = hv.Image(gaps, bounds=bounds, kdims=["week", "store"], vdims=["gap"])
+    starts = column_starts.astype("datetime64[ns]")
+    step = starts[1] - starts[0] if len(starts) > 1 else np.timedelta64(1, "D")
+    bounds = (starts[0], 0.0, starts[-1] + step, float(stores))
+    image = hv.Image(gaps, bounds=bounds, kdims=["time", "store"], vdims=["gap"])
     return image.opts(
         clabel="",
         cmap=palette(colours),
         clim=(-limit, limit),
         colorbar=True,
         colorbar_opts={"width": 10, "padding": 4},
-        hooks=[dress(colours, *formats), _week_ticks(starts)],
+        hooks=[dress(colours, *formats), _column_ticks(starts)],
         xlabel=axis_words[0],
         ylabel=axis_words[1],
         yticks=0,
@@ -342,8 +342,8 @@ def gap_image(
     )
 
 
-def _week_ticks(starts: npt.NDArray[np.datetime64], most: int = 8) -> Any:
-    """A hook that ticks the first day of every week, or of every n-th."""
+def _column_ticks(starts: npt.NDArray[np.datetime64], most: int = 8) -> Any:
+    """A hook that ticks the first day of every column, or of every n-th."""
     every = -(-len(starts) // most)
     ticks = starts[::every].astype("datetime64[ms]").astype(np.int64).tolist()
 

@@ -33,7 +33,7 @@ TILE_CSS = """
 .worse { color: var(--worse); } .better { color: var(--better); }
 .inside, .unjudged { color: var(--muted); }
 .tile svg { display: block; width: 100%; height: 36px; margin-top: 6px; overflow: visible; }
-.tile svg path { fill: none; vector-effect: non-scaling-stroke; }
+.tile svg path { fill: none; vector-effect: non-scaling-stroke; stroke-linecap: round; }
 .tile svg .a { stroke: var(--actual); stroke-width: 2; }
 .tile svg .t { stroke: var(--twin); stroke-width: 1.5; stroke-dasharray: 4 3; }
 .tile svg .b { fill: var(--band); stroke: none; }
@@ -143,11 +143,14 @@ def sparkline(actual: Floats, promise: Floats) -> str:
 
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:
-    out, pen_is_up = [], True
-    for point in points:
+    out = []
+    for i, point in enumerate(points):
         if point is None:
-            pen_is_up = True
             continue
-        out.append(f"{'M' if pen_is_up else 'L'}{point[0]:.1f} {point[1]:.1f}")
-        pen_is_up = False
+        before = i > 0 and points[i - 1] is not None
+        after = i + 1 < len(points) and points[i + 1] is not None
+        out.append(f"{'L' if before else 'M'}{point[0]:.1f} {point[1]:.1f}")
+        if not before and not after:
+            # A day between two without a figure is a dot.
+            out.append("h0.01")
     return " ".join(out)

@@ -80,6 +80,7 @@ def test_a_sparkline_breaks_where_nothing_was_recorded():
     line = np.array([1.0, 2.0, np.nan, 4.0, 5.0])
     drawn = sparkline(line, np.full((3, 5), np.nan))
     assert drawn.count("M") == 2
+    assert "h0.01" in sparkline(np.array([1.0, np.nan, 2.0, 3.0]), np.full((3, 4), np.nan))
     assert sparkline(np.full(5, np.nan), np.full((3, 5), np.nan)) == ""
 
 
@@ -91,7 +92,7 @@ def test_ratios_roll_up_as_sums_never_as_means():
     below = AVAILABILITY.denominator(actual, source.costs())[:, stores].sum()
     assert mine.over(0, 29)[0] == pytest.approx(top / below, rel=1e-6)
     assert mine.daily().shape == (1, 30)
-    assert mine.by_week(2, 4).shape == (1, 4, 5)
+    assert mine.by_step(2, 4, 7).shape == (1, 4, 5)
 
 
 def test_only_days_with_both_a_promise_and_records_are_compared():
@@ -103,11 +104,25 @@ def test_only_days_with_both_a_promise_and_records_are_compared():
         parts(AVAILABILITY, source.promise(), costs, stores),
     )
     assert found.common == (20, 29)
-    start, gaps = found.weekly_gaps()
-    assert (start, gaps.shape) == (23, (1, 5))
+    start, step, gaps = found.gaps_over_time()
+    assert (start, step, gaps.shape) == (20, 1, (10, 5))
     worst = np.argmin(found.store_gaps()[0])
     assert worst == 0
 
 
 def test_the_page_shows_observable_kpis_only():
     assert all(KPIS[name].observable for name in TILE_KPIS)
+
+
+def test_a_long_promise_is_told_by_week_and_a_short_one_by_day():
+    source = FixtureSource(stores=5, days=90, promised_days=40, runs=6)
+    stores, costs = source.places().stores, source.costs()
+    found = Comparison(
+        AVAILABILITY,
+        parts(AVAILABILITY, [source.actual()], costs, stores),
+        parts(AVAILABILITY, source.promise(), costs, stores),
+    )
+    start, step, gaps = found.gaps_over_time()
+    assert (start, step, gaps.shape) == (55, 7, (5, 5))
+    assert gaps[-1, 0] < -0.02
+    assert abs(gaps[0, 0]) < 0.02

@@ -76,7 +76,7 @@ class Charts:
             *self._formats(),
         )
         marks = plots.BandMarks(
-            self._date(situation.promoted_day, first),
+            self._date(situation.promoted_day if situation.release else None, first),
             None
             if situation.pilot_days is None
             else (self.date(situation.pilot_days[0]), self.date(situation.pilot_days[1])),
@@ -140,7 +140,9 @@ class Charts:
             (say("executive.axis_longitude"), say("executive.axis_latitude")),
             self.visit.colours,
             warehouses=warehouses,
-            limit=_limit(frame["gap"].to_numpy()),
+            limit=_limit(
+                frame["gap"].to_numpy(), float((frame["high"] - frame["low"]).median()) / 2
+            ),
         )
 
     def map_legend(self, frame: pd.DataFrame) -> str:
@@ -170,7 +172,7 @@ class Charts:
         ]
         if situation.simulated_until_day is not None:
             items.append(("thin", colours.actual, say("executive.legend_history")))
-        if situation.promoted_day is not None:
+        if situation.promoted_day is not None and situation.release:
             text = say("executive.promoted_on", release=situation.release)
             items.append(("rule", colours.muted, text))
         if situation.pilot_days is not None:
@@ -178,27 +180,31 @@ class Charts:
         return legend_html(items)
 
     def image(self, found: Comparison) -> hv.Image | hv.Text:
-        """Store × week image of the gap, worst store of the last four weeks on top."""
-        start, gaps = found.weekly_gaps()
+        """Store × time image of the gap, worst store of the newest columns on top."""
+        start, step, gaps = found.gaps_over_time()
         say = self.visit.say
         oriented = np.array(gaps * found.kpi.direction)
         if oriented.shape[0] == 0:
             return hv.Text(0.5, 0.5, say("judge.no_promise")).opts(
-                xaxis=None, yaxis=None, hooks=[plots.dress(self.visit.colours)]
+                xaxis=None,
+                yaxis=None,
+                text_color=self.visit.colours.muted,
+                hooks=[plots.dress(self.visit.colours), plots.no_grid],
             )
         order = np.argsort(np.nan_to_num(oriented[-4:]).mean(axis=0), kind="stable")
         unit = found.kpi.unit
         shown = np.array([[scaled(v, unit) for v in row] for row in oriented.T[order]])
-        weeks = np.array(
-            [self.date(start + 7 * week) for week in range(oriented.shape[0])],
+        columns = np.array(
+            [self.date(start + step * column) for column in range(oriented.shape[0])],
             dtype="datetime64[D]",
         )
         axis = (
-            say("executive.axis_week"),
+            say("executive.axis_week" if step > 1 else "executive.axis_day"),
             say("executive.axis_stores", count=oriented.shape[1]),
         )
+        limit = _limit(shown, scaled(_half_band(found), unit))
         return plots.gap_image(
-            shown, weeks, axis, self.visit.colours, limit=_limit(shown), formats=self._formats()
+            shown, columns, axis, self.visit.colours, limit=limit, formats=self._formats()
         )
 
     def table(self, frame: pd.DataFrame, found: Comparison) -> pd.DataFrame:
@@ -258,6 +264,15 @@ class Charts:
         return say(f"unit.{unit}", number="", currency="").strip()
 
 
-def _limit(values: np.ndarray) -> float:
+def _limit(values: np.ndarray, floor: float) -> float:
+    """The gap at the ends of a palette: nearly the largest, and never a mere hair."""
     known = np.abs(values[np.isfinite(values)])
-    return float(np.quantile(known, 0.98)) or 1.0 if known.size else 1.0
+    largest = float(np.quantile(known, 0.98)) if known.size else 0.0
+    return max(largest, floor) or 1.0
+
+
+def _half_band(found: Comparison) -> float:
+    """Half the width of a store's band in the middle of all stores."""
+    low, _, high = found.store_gaps()[1]
+    widths = (high - low)[np.isfinite(high - low)]
+    return float(np.median(widths)) / 2 if widths.size else 0.0
