@@ -64,7 +64,6 @@ def test_a_run_is_queued_watched_and_compared_in_words():
     assert form.halt.disabled
     assert "no clear difference" in form.table.object
     assert "3 paired runs" in form.table.object
-    form.describe()
     assert "about 12 s" in form.run.label
 
 

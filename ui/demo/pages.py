@@ -52,6 +52,12 @@ class LiveFacts:
             rows = connection.execute(select(func.max(MOVEMENTS.c.seq))).scalar() or 0
         return f"{self.clock():%Y%m%d%H}-{rows // 1_000}"
 
+    def newest(self) -> dt.datetime | None:
+        """When the service recorded its last movement."""
+        with reading(self.engine) as connection:
+            at = connection.execute(select(func.max(MOVEMENTS.c.recorded_at))).scalar()
+        return None if at is None else dt.datetime.fromtimestamp(int(at), dt.UTC)
+
     def __call__(self) -> DayFacts | None:
         """Facts of the full days since the service was opened."""
         version = self.version()
@@ -96,11 +102,12 @@ def serve_demo(plan: DemoPlan, home: Path, port: int, console: Console) -> None:
     release = json.loads((folder / "gate" / "step.json").read_text())["answer"].get("release")
 
     def situation() -> Situation:
-        here = clock().astimezone(ZoneInfo(network.tz)).replace(tzinfo=None)
+        zone, newest = ZoneInfo(network.tz), facts.newest()
+        here = clock().astimezone(zone).replace(tzinfo=None)
         return Situation(
             version=facts.version(),
             now=here,
-            known_at=here,
+            known_at=None if newest is None else newest.astimezone(zone).replace(tzinfo=None),
             start_date=network.start_date,
             currency=network.currency,
             is_demo=True,
@@ -122,8 +129,8 @@ def serve_demo(plan: DemoPlan, home: Path, port: int, console: Console) -> None:
     )
     tuned = json.loads((folder / "tune" / "step.json").read_text())["answer"]
     bases = {
-        "(s, S) · 现行 · today": Base("incumbent", {}),
-        "base stock · 调优 · tuned": Base(tuned["policy"], tuned["params"]),
+        "today": Base("incumbent", {}),
+        "tuned": Base(tuned["policy"], tuned["params"]),
     }
     if release:
         bases = dict(reversed(bases.items()))

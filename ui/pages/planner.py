@@ -251,6 +251,8 @@ class _Bench:
         self.now.object = self._progress_html(found)
         if was_active and not found.is_active:
             self.show_result()
+            # A finished run tells how long the next will take.
+            self.describe()
 
     def _progress_html(self, found: Progress) -> str:
         say = self.visit.say
@@ -259,13 +261,13 @@ class _Bench:
         if found.total:
             texts.append(say("whatif.progress", done=found.done, total=found.total))
         if found.kpi and found.half_width == found.half_width:
-            unit = KPIS[found.kpi].unit
+            unit, money = KPIS[found.kpi].unit, self.source.situation().currency
             texts.append(
                 say(
                     "whatif.estimate",
                     kpi=say(f"kpi.{found.kpi}"),
-                    value=difference(found.estimate, unit, say),
-                    half=difference(found.half_width, unit, say).lstrip("+"),
+                    value=difference(found.estimate, unit, say, money),
+                    half=difference(found.half_width, unit, say, money).replace("+", ""),
                 )
             )
         if found.message:
@@ -364,7 +366,8 @@ def _row_html(row: ComparedKpi, visit: Visit, currency: str) -> str:
     say, unit = visit.say, KPIS[row.name].unit
     # An end of the interval that rounds to zero would hide which side it lies on.
     ends = (row.low, row.high, row.difference)
-    digits = max(telling_digits(end, (0.0,), unit) for end in ends)
+    told = [telling_digits(end, (0.0,), unit) for end in ends if end != 0.0]
+    digits = max(told) if told else None
     cells = (
         figure(row.base, unit, say, currency, digits=digits),
         figure(row.new, unit, say, currency, digits=digits),
