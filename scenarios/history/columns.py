@@ -111,10 +111,6 @@ class ColumnWriter:
         ----------
         store_ids, sku_ids : names of the numbers in the rows
         """
-        if not self._days:
-            raise ImportRefused(
-                "no line of the files is a sale", field="sales", remedy="see the report's reasons"
-            )
         out = Written(start_day=min(self._days), last_day=max(self._days))
         out.absent_days = sorted(set(range(out.start_day, out.last_day)) - self._days)
         if (out.last_day - out.start_day + 1) * DAY_SECONDS > np.iinfo(np.int32).max:

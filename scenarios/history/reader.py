@@ -67,6 +67,13 @@ def read_history(
     report = context.report
     if report.read == 0:
         raise ImportRefused("the files hold no data row", field="file", row=1, remedy="give data")
+    if not report.kept_as.get("sale"):
+        reasons = {**report.rejected, **{k: n for k, n in report.kept_as.items() if n}}
+        raise ImportRefused(
+            "no line of the files is a sale",
+            field="sales",
+            remedy=f"what the {report.read} rows are: {reasons}",
+        )
     written = writer.finish(context.stores.names(), context.skus.names())
     other.close()
     tables = flags.close()

@@ -14,10 +14,11 @@ from scenarios.history.cells import Codes, TimeReader, fingerprints, number, tex
 from scenarios.history.columns import ROW, Rows
 from scenarios.history.mapping import KINDS, Mapping
 from scenarios.history.report import ImportReport
-from scenarios.history.sieve import Sieve, fits, period_columns
+from scenarios.history.sieve import Sieve, fits
 from scenarios.history.sources import Batch
 from scenarios.history.spread import spread
 from scenarios.history.tables import PriceList
+from scenarios.history.wide import period_rows, unit_matrix
 
 SALE, RETURN = KINDS.index("sale"), KINDS.index("return")
 DAY_SECONDS = 86_400
@@ -70,7 +71,9 @@ class SalesReader:
         self._places(batch, sieve, out)
         span = self._times(batch, sieve, out)
         kind = self._kinds(batch, sieve)
-        if sales.wide is None:
+        if sales.wide is not None:
+            units, periods = unit_matrix(batch, sieve, self.mapping)
+        else:
             self._quantities(batch, sieve, out, kind)
             self._baskets(batch, out)
         self._known(sieve, out)
@@ -82,7 +85,9 @@ class SalesReader:
         for number_, count in enumerate(np.bincount(kept["kind"], minlength=len(KINDS))):
             name = KINDS[number_]
             report.kept_as[name] = report.kept_as.get(name, 0) + int(count)
-        lines = kept if sales.wide is None else self._cells(batch, sieve, kept)
+        lines = kept
+        if sales.wide is not None:
+            lines = period_rows(kept, units[sieve.keep], periods, sales.wide, sales.from_hour)
         if self.context.prices is not None:
             lines["price"] = self.context.prices.look_up(lines)
         return self._spread(lines, span), sieve, kept
@@ -260,30 +265,6 @@ class SalesReader:
         for reason in dict.fromkeys(context.unwanted.values()):
             those = [sku for sku, why in context.unwanted.items() if why == reason]
             sieve.drop(np.isin(out["sku"], those), reason)
-
-    def _cells(self, batch: Batch, sieve: Sieve, kept: Rows) -> Rows:
-        """A row per (source row, period) with units, times at the period's begin."""
-        sales = self.mapping.sales
-        assert sales.wide is not None
-        periods = period_columns(batch.table.schema.names, sales.wide.columns)
-        units = np.zeros((len(kept), len(periods)), dtype=np.int32)
-        for j, (_, column) in enumerate(periods):
-            amount, bad = number(batch.column(column), self.mapping.file.decimal)
-            wrong = bad | (amount < 0)
-            sieve.unreadable(wrong, "sales.wide.columns", column, "no quantity", "mend the value")
-            units[:, j] = np.rint(amount[sieve.keep] / sales.scale)
-        row, period = np.nonzero(units)
-        out = kept[row]
-        out["quantity"], out["basket"] = units[row, period], -1
-        begin = np.array([period for period, _ in periods], dtype=np.int64)
-        if sales.wide.period == "hour":
-            out["t"] += begin[period] * 3600
-        else:
-            day = (begin[period] - sales.wide.origin) * DAY_SECONDS
-            first = int(np.datetime64(sales.wide.first, "s").astype(np.int64))
-            out["t"] = first + day + sales.from_hour * 3600
-        out["instant"] = out["t"]
-        return out
 
     def _spread(self, rows: Rows, span: int) -> Rows:
         if not span:

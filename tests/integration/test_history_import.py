@@ -497,3 +497,40 @@ def test_a_folder_without_a_history_is_refused(tmp_path):
     """With the remedy."""
     with pytest.raises(ImportRefused, match="storetwin import"):
         open_history(tmp_path)
+
+
+def test_a_text_cell_among_the_days_is_refused_or_loses_its_row(tmp_path):
+    """Row and column of the cell."""
+    lines = (
+        "item_id,dept_id,store_id,d_1,d_2",
+        "A,D,CA_1,1,2",
+        "B,D,CA_1,x,1",
+    )
+    file = write(tmp_path, "sales_train.csv", *lines)
+    with pytest.raises(ImportRefused, match="'x' in column 'd_1'") as caught:
+        import_history("m5-wide", [file], tmp_path / "out")
+    assert caught.value.row == 2
+    mapping = own(tmp_path, '[sales]\nbad_values = "reject"', "m5-wide")
+    report = import_history(mapping, [file], tmp_path / "out")
+    assert report.rejected == {"d_1 is no quantity": 1}
+    assert (report.read, report.kept, report.lines) == (2, 1, 3)
+
+
+def test_a_store_too_large_for_memory_is_sorted_in_pieces_of_days(tmp_path, monkeypatch):
+    """The same columns, receipt numbers and voids as in one piece."""
+    rng = np.random.default_rng(5)
+    day, second = rng.integers(1, 29, 600), rng.integers(8 * 3600, 20 * 3600, 600)
+    lines = [
+        f"S1,1,{i // 2},2024-02-{d:02d} {s // 3600:02d}:{s % 3600 // 60:02d}:{s % 60:02d},"
+        f"{i % 5},{1 + i % 3},EA,1.00,{'Void' if i % 50 == 49 else 'Sale'}"
+        for i, (d, s) in enumerate(zip(day, second, strict=True))
+    ]
+    whole_report, whole = poslog(tmp_path, *lines)
+    monkeypatch.setattr("scenarios.history.columns.PIECE_ROWS", 100)
+    mapping = own(tmp_path, "")
+    file = tmp_path / "receipts.csv"
+    pieces_report = import_history(mapping, [file], tmp_path / "pieces")
+    pieces = open_history(tmp_path / "pieces")
+    assert pieces_report.rejected == whole_report.rejected
+    for name in ("offsets", "t_s", "sku", "quantity", "unit_price_cents", "basket"):
+        assert (getattr(pieces.receipts, name) == getattr(whole.receipts, name)).all(), name
