@@ -23,6 +23,8 @@ class Department:
     pack : int, base units in the inner case a store orders
     mass_g, volume_cm3 : int, of one unit with its packing
     lead_days : int, promised lead time of the supplier
+    why : str, the reason behind the figures
+    price_cents : int, where the source records no price
     """
 
     margin: float
@@ -30,24 +32,26 @@ class Department:
     mass_g: int
     volume_cm3: int
     lead_days: int
+    why: str
+    price_cents: int = 399
 
 
-DEFAULT = Department(0.28, 6, 500, 1_000, 3)
+DEFAULT = Department(0.28, 6, 500, 1_000, 3, "a supermarket's average article")
 DEPARTMENTS = {
-    "GROCERY": Department(0.26, 6, 600, 1_100, 3),
-    "DRUG GM": Department(0.32, 4, 300, 800, 4),
-    "PRODUCE": Department(0.34, 6, 500, 1_200, 1),
-    "MEAT": Department(0.27, 4, 700, 900, 1),
-    "MEAT-PCKGD": Department(0.28, 6, 450, 700, 2),
-    "DELI": Department(0.38, 4, 300, 600, 1),
-    "PASTRY": Department(0.42, 4, 400, 1_500, 1),
-    "NUTRITION": Department(0.33, 4, 250, 600, 3),
-    "COSMETICS": Department(0.40, 3, 100, 250, 4),
-    "SEAFOOD-PCKGD": Department(0.30, 4, 400, 700, 2),
-    "SEAFOOD": Department(0.32, 4, 400, 600, 1),
-    "SPIRITS": Department(0.25, 6, 1_200, 1_300, 3),
-    "FLORAL": Department(0.45, 4, 300, 3_000, 2),
-    "SALAD BAR": Department(0.45, 4, 400, 900, 1),
+    "GROCERY": Department(0.26, 6, 600, 1_100, 3, "dry goods: thin margin, half cases"),
+    "DRUG GM": Department(0.32, 4, 300, 800, 4, "general goods: small, slower, dearer to hold"),
+    "PRODUCE": Department(0.34, 6, 500, 1_200, 1, "daily supply; the margin pays for waste"),
+    "MEAT": Department(0.27, 4, 700, 900, 1, "daily supply, heavy, small cases"),
+    "MEAT-PCKGD": Department(0.28, 6, 450, 700, 2, "chilled and packed, some days of life"),
+    "DELI": Department(0.38, 4, 300, 600, 1, "service counter: labour is in the margin"),
+    "PASTRY": Department(0.42, 4, 400, 1_500, 1, "baked goods: bulky, labour in the margin"),
+    "NUTRITION": Department(0.33, 4, 250, 600, 3, "small packs, slow, specialised"),
+    "COSMETICS": Department(0.40, 3, 100, 250, 4, "tiny, dear, slow: smallest cases"),
+    "SEAFOOD-PCKGD": Department(0.30, 4, 400, 700, 2, "chilled and packed"),
+    "SEAFOOD": Department(0.32, 4, 400, 600, 1, "fresh counter, daily supply"),
+    "SPIRITS": Department(0.25, 6, 1_200, 1_300, 3, "glass: heavy; cases of six bottles"),
+    "FLORAL": Department(0.45, 4, 300, 3_000, 2, "bulky, much waste, high margin"),
+    "SALAD BAR": Department(0.45, 4, 400, 900, 1, "prepared on the day, labour in the margin"),
 }
 
 

@@ -13,7 +13,14 @@ from policies.domain.network import Fleet, LocationKind, Locations, Network, Sku
 from scenarios.history import shapes
 from scenarios.history.assumed import lead_time_table
 from scenarios.history.generated_plan import ChainPlan, mean_one, stream, weekly_course
-from scenarios.history.places import Points, great_circle_m, road_metres, warehouse_points
+from scenarios.history.places import (
+    DELTA_CITIES,
+    Points,
+    delta_points,
+    great_circle_m,
+    road_metres,
+    warehouse_points,
+)
 from scenarios.history.preset_cn_calendar import festival_factor, festivals, run_up
 from scenarios.history.preset_cn_goods import CATEGORIES, cn_skus
 
@@ -25,25 +32,11 @@ HOURS = np.array(
 )
 WEEKDAYS = np.array([0.92, 0.91, 0.92, 0.94, 1.02, 1.16, 1.13])
 """Assumed: the weekend is the peak."""
-CITIES = (
-    # Name, latitude, longitude (centre, WGS-84), residents in millions (census of 2020).
-    ("上海", 31.2304, 121.4737, 24.87),
-    ("苏州", 31.2990, 120.5853, 12.75),
-    ("杭州", 30.2741, 120.1551, 11.94),
-    ("宁波", 29.8683, 121.5440, 9.40),
-    ("南通", 31.9802, 120.8943, 7.73),
-    ("无锡", 31.4912, 120.3119, 7.46),
-    ("嘉兴", 30.7461, 120.7555, 5.40),
-    ("常州", 31.8107, 119.9741, 5.28),
-    ("绍兴", 30.0303, 120.5820, 5.27),
-    ("湖州", 30.8931, 120.0881, 3.37),
-)
 STREETS = (
     "人民路", "中山路", "解放路", "建设路", "新华路", "文化路", "和平路", "长江路", "延安路",
     "朝阳路", "青年路", "学府路", "滨河路", "湖滨路", "环城南路", "环城北路", "振兴路", "友谊路",
     "公园路", "花园路", "春江路", "大桥路", "东门", "西苑",
 )  # fmt: skip
-SPREAD_KM = 7.0
 OUTSKIRTS = (0.05, 0.07)
 """Degrees from a city's centre to its warehouse (about 9 km)."""
 
@@ -141,12 +134,9 @@ def _festival_lift(goods: Skus, weeks: int, start: dt.date) -> npt.NDArray[np.fl
 
 def _place(seed: int, store: int) -> tuple[int, float, float]:
     """(city, latitude, longitude) of a store: cities by residents, then around the centre."""
-    rng = stream(seed, 6, store)
-    people = np.array([city[3] for city in CITIES])
-    city = int(rng.choice(len(CITIES), p=people / people.sum()))
-    north, east = rng.normal(0, SPREAD_KM, 2)
-    latitude = CITIES[city][1] + north / 111.2
-    return city, latitude, CITIES[city][2] + east / (111.2 * np.cos(np.radians(latitude)))
+    points, towns = delta_points(1, stream(seed, 6, store))
+    city = [row[0] for row in DELTA_CITIES].index(towns[0])
+    return city, float(points[0, 0]), float(points[0, 1])
 
 
 def _network(
@@ -208,13 +198,13 @@ def _network(
 
 def _warehouses(wanted: Points) -> tuple[list[str], Points]:
     """(city names, (W, 2) points): the outskirts of the nearest city, one city for each."""
-    centres = np.array([city[1:3] for city in CITIES])
+    centres = np.array([city[1:3] for city in DELTA_CITIES])
     far = great_circle_m(wanted, centres)
     homes: list[int] = []
     for row in far:
         free = [i for i in np.argsort(row, kind="stable") if i not in homes]
         homes.append(int(free[0]) if free else int(row.argmin()))
-    return [CITIES[i][0] for i in homes], centres[homes] + OUTSKIRTS
+    return [DELTA_CITIES[i][0] for i in homes], centres[homes] + OUTSKIRTS
 
 
 def _names(cities: list[int], formats: list[StoreFormat]) -> list[str]:
@@ -226,5 +216,5 @@ def _names(cities: list[int], formats: list[StoreFormat]) -> list[str]:
         used[city] = number + 1
         again, street = divmod(number, len(STREETS))
         tail = f"{again + 1}号店" if again else ""
-        out.append(f"{CITIES[city][0]}{STREETS[street]}{form.name}{tail}")
+        out.append(f"{DELTA_CITIES[city][0]}{STREETS[street]}{form.name}{tail}")
     return out
