@@ -63,7 +63,11 @@ class Sieve:
     def _example(self, at: int) -> dict[str, object]:
         names = self.batch.table.schema.names[:12]
         cells = {name: self._cell(name, at) for name in names}
-        return {"row": self.batch.first_row + at, **cells}
+        # Reports are written as JSON: times and the like as they print.
+        plain = {
+            n: c if isinstance(c, str | int | float | None) else str(c) for n, c in cells.items()
+        }
+        return {"row": self.batch.first_row + at, **plain}
 
 
 def fits(rule: Rule, batch: Batch) -> Mask:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -41,6 +44,12 @@ def test_every_line_read_is_kept_or_rejected_for_one_reason(history):
     assert report.lines == history.receipts.lines == 1_441_472
     assert all(0 < len(rows) <= 5 for rows in report.examples.values())
     assert set(report.examples) == set(report.rejected)
+
+
+def test_the_first_report_is_the_one_that_is_read_back(tmp_path):
+    """Also as JSON: times of examples are text."""
+    first = import_history("complete-journey", [], tmp_path / "h")
+    assert json.loads(json.dumps(asdict(first))) == asdict(open_history(tmp_path / "h").report)
 
 
 def test_overlapping_faults_count_once_and_the_sources_totals_are_the_published_ones(history):
