@@ -40,7 +40,7 @@ FIELDS = (
     ("unit_price_cents", "price"),
     ("basket", "basket"),
 )
-PIECE_ROWS = 3_000_000
+PIECE_ROWS = 2_000_000
 DAY_SECONDS = 86_400
 Rows = npt.NDArray[np.void]
 
@@ -166,18 +166,19 @@ class ColumnWriter:
         path = self.parts / f"{number}.bin"
         if not path.exists():
             return
-        rows = np.memmap(path, dtype=ROW, mode="r")
-        if len(rows) <= PIECE_ROWS:
-            yield np.array(rows)
+        # Read by pieces and not mapped: mapped pages would count as memory in use.
+        size = path.stat().st_size // ROW.itemsize
+        if size <= PIECE_ROWS:
+            yield np.fromfile(path, ROW)
             return
-        sample = np.sort(rows["t"][:: max(1, len(rows) // 100_000)]) // DAY_SECONDS
-        wanted = -(-len(rows) // PIECE_ROWS) + 1
-        cuts = np.unique(sample[np.linspace(0, len(sample) - 1, wanted + 1).astype(int)[1:-1]])
-        limits = [np.iinfo(np.int64).min, *cuts.tolist(), np.iinfo(np.int64).max]
+        step = max(1, size // 100_000)
+        sample = np.sort(np.concatenate([part["t"][::step] for part in _parts(path, size)]))
+        cuts = np.linspace(0, len(sample) - 1, -(-size // PIECE_ROWS) + 2).astype(int)[1:-1]
+        days = np.unique(sample[cuts] // DAY_SECONDS).tolist()
+        limits = [np.iinfo(np.int64).min, *days, np.iinfo(np.int64).max]
         for low, high in pairwise(limits):
             taken = []
-            for first in range(0, len(rows), PIECE_ROWS):
-                part = rows[first : first + PIECE_ROWS]
+            for part in _parts(path, size):
                 day = part["t"] // DAY_SECONDS
                 taken.append(part[(day >= low) & (day < high)])
             piece = np.concatenate(taken)
@@ -210,6 +211,12 @@ class ColumnWriter:
 def natural(name: str) -> tuple[int, int, str]:
     """Sort key: whole numbers by value, then everything else by text."""
     return (0, int(name), name) if name.isascii() and name.isdigit() else (1, 0, name)
+
+
+def _parts(path: Path, size: int) -> Iterator[Rows]:
+    """The rows of a file, some at a time."""
+    for first in range(0, size, PIECE_ROWS):
+        yield np.fromfile(path, ROW, PIECE_ROWS, offset=first * ROW.itemsize)
 
 
 def _time_order(rows: Rows) -> npt.NDArray[np.int64]:

@@ -22,7 +22,7 @@ from policies.domain.errors import ImportRefused
 from scenarios.history.mapping import FileForm, nearest
 
 BATCH_ROWS = 1 << 18
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 Advance = Callable[[int], None]
 
 
