@@ -22,6 +22,9 @@ from policies.domain.network import DAY_SECONDS, LocationKind, Network
 from policies.domain.ports import Allocator, Forecaster, Replenisher, Router, TransferPolicy
 from policies.domain.view import NetworkView
 
+Int32s = npt.NDArray[np.int32]
+Int8s = npt.NDArray[np.int8]
+
 
 @dataclass(frozen=True)
 class PolicyBundle:
@@ -139,46 +142,47 @@ def _order_lines(
 
     Only rows that are due are looked at: the others order nothing.
     """
-    source = view.network.locations.source
-    from_warehouse = source >= 0
-    row, sku, amount = _positive(np.flatnonzero(view.review_due), from_warehouse, granted, wanted)
-    cut = from_warehouse[row] & (amount < wanted[row, sku])
-    why = np.where(cut, np.int8(Reason.SHARED_SHORTAGE), reason[row, sku])
-    kind = np.where(from_warehouse[row], LineKind.REPLENISH, LineKind.PURCHASE)
-    origin = np.where(from_warehouse[row], source[row], SUPPLIER)
-    due = np.full(len(row), (view.day + 1) * DAY_SECONDS, dtype=np.int32)
-    return ProposalLines(
-        kind.astype(np.int8),
-        origin.astype(np.int32),
-        row.astype(np.int32),
-        sku.astype(np.int32),
-        amount.astype(np.int32),
-        due,
-        why.astype(np.int8),
+    columns = _ordered(
+        np.flatnonzero(view.review_due),
+        view.network.locations.source,
+        granted,
+        wanted,
+        reason,
+        (int(LineKind.REPLENISH), int(LineKind.PURCHASE), SUPPLIER, int(Reason.SHARED_SHORTAGE)),
     )
+    kind, origin, row, sku, amount, why = columns
+    due = np.full(len(row), (view.day + 1) * DAY_SECONDS, dtype=np.int32)
+    return ProposalLines(kind, origin, row, sku, amount, due, why)
 
 
 @njit(cache=True)
-def _positive(
+def _ordered(
     rows: npt.NDArray[np.intp],
-    from_warehouse: npt.NDArray[np.bool_],
-    granted: npt.NDArray[np.int32],
-    wanted: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """(row, SKU, quantity) of what is granted (or wanted, of suppliers), row by row."""
+    source: Int32s,
+    granted: Int32s,
+    wanted: Int32s,
+    reason: Int8s,
+    codes: tuple[int, int, int, int],
+) -> tuple[Int8s, Int32s, Int32s, Int32s, Int32s, Int8s]:
+    """(kind, origin, row, SKU, quantity, reason) of what is granted (or bought), row by row."""
+    replenish, purchase, supplier, shared = codes
     size = 0
     for place in rows:
-        mine = granted[place] if from_warehouse[place] else wanted[place]
+        mine = granted[place] if source[place] >= 0 else wanted[place]
         for k in range(len(mine)):
             size += mine[k] != 0
-    row = np.empty(size, dtype=np.int32)
-    sku = np.empty(size, dtype=np.int32)
-    amount = np.empty(size, dtype=np.int32)
+    kind, why = np.empty(size, dtype=np.int8), np.empty(size, dtype=np.int8)
+    origin, row = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
+    sku, amount = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
     n = 0
     for place in rows:
-        mine = granted[place] if from_warehouse[place] else wanted[place]
+        ours = source[place] >= 0
+        mine = granted[place] if ours else wanted[place]
         for k in range(len(mine)):
             if mine[k] != 0:
+                kind[n] = replenish if ours else purchase
+                origin[n] = source[place] if ours else supplier
                 row[n], sku[n], amount[n] = place, k, mine[k]
+                why[n] = shared if ours and mine[k] < wanted[place, k] else reason[place, k]
                 n += 1
-    return row, sku, amount
+    return kind, origin, row, sku, amount, why

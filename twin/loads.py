@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from policies.domain.decision import SUPPLIER, LineKind, ProposalLines
 from policies.domain.network import IntArray, Network
@@ -88,16 +89,16 @@ def group(
     """Loads of the lines: one for each lane, and for each category of a purchase."""
     if not len(lines):
         return []
-    category = network.skus.category[lines.sku].astype(np.int64)
-    bought = (lines.kind == LineKind.PURCHASE) & (not direct)
     size = network.shape[0]
-    lane = lines.kind.astype(np.int64)
-    if direct:
-        lane = np.full(len(lines), int(LineKind.PURCHASE), dtype=np.int64)
-    lane = (lane * (size + 1) + lines.origin + 1) * size + lines.destination
-    key = lane * (len(network.skus.categories) + 1) + np.where(bought, category + 1, 0)
+    key = np.empty(len(lines), dtype=np.int64)
+    is_sorted = _lane_keys(
+        (lines.kind, lines.origin, lines.destination, lines.sku),
+        network.skus.category,
+        (int(LineKind.PURCHASE), size, len(network.skus.categories) + 1, int(direct)),
+        key,
+    )
     order: npt.NDArray[np.int64] | slice = slice(None)
-    if (np.diff(key) < 0).any():
+    if not is_sorted:
         order = np.argsort(key, kind="stable")
         key = key[order]
     first = np.flatnonzero(np.concatenate([[True], np.diff(key) != 0]))
@@ -119,6 +120,27 @@ def group(
         )
         for i, (lo, hi) in enumerate(zip(first.tolist(), last.tolist(), strict=True))
     ]
+
+
+@njit(cache=True)
+def _lane_keys(
+    lines: tuple[npt.NDArray[np.int8], IntArray, IntArray, IntArray],
+    category: IntArray,
+    sizes: tuple[int, int, int, int],
+    key: npt.NDArray[np.int64],
+) -> bool:
+    """Fill (n,) keys: equal for lines of one load; says whether they ascend already."""
+    kind, origin, destination, sku = lines
+    purchase, places, categories, direct = sizes
+    ascends = True
+    for i in range(len(key)):
+        which = purchase if direct else np.int64(kind[i])
+        lane = (which * (places + 1) + origin[i] + 1) * places + destination[i]
+        part = category[sku[i]] + 1 if which == purchase and not direct else 0
+        key[i] = lane * categories + part
+        if i and key[i] < key[i - 1]:
+            ascends = False
+    return ascends
 
 
 def split(load: Load, parts: int, network: Network) -> list[Load]:

@@ -64,7 +64,7 @@ class Recorder:
         """Days from now on are measured against this issue."""
         skus = self.state.network.skus
         level = np.zeros((forecast.level.shape[0], len(skus.categories)))
-        closing.sum_by_category(forecast.level, skus.category, level)
+        closing.sum_by_category(forecast.level, self.state.master, level)
         self._level, self._forecast = level, forecast
 
     def departed(self, tour: Tour) -> None:

@@ -69,7 +69,8 @@ class Forecast:
     def __post_init__(self) -> None:
         for name in ("level", "weekday", "variance_ratio"):
             value = frozen(getattr(self, name), np.float32)
-            if not np.isfinite(value).all() or (value < 0).any():
+            # A NaN fails both comparisons; two passes without a temporary.
+            if value.size and not (value.min() >= 0 and value.max() < np.inf):
                 raise InvalidInput(
                     f"{name} has a NaN, an infinity or a negative number",
                     field=f"forecast.{name}",

@@ -82,12 +82,16 @@ class SeasonalBaseline:
         level, exposure = sums.weigh(units, weight[:, None] * factors, weight, gone)
         pull = max(self.shrink_days * float(weight.mean()), 1e-9)
         sums.shrink_to_chain(level, exposure, pull, network.listed)
+        ratio, bucket = _variance_ratio(units, level, factors, gone, self.block_days)
+        levels, ratios = sums.as_forecast(level, ratio, bucket)
+        for fresh in (levels, ratios):
+            fresh.flags.writeable = False  # nobody else has them: spare the copy
         return Forecast(
             panel.last_day + 1,
             first_weekday,
-            level.astype(np.float32),
+            levels,
             profile.astype(np.float32),
-            _variance_ratio(units, level, factors, gone, self.block_days),
+            ratios,
             repr(self),
         )
 
@@ -122,8 +126,8 @@ def _variance_ratio(
     factors: Floats,
     out_share: npt.NDArray[np.uint8],
     block_days: int,
-) -> npt.NDArray[np.float32]:
-    """(L, K) ≥ 1: squared error of block totals over their mean, pooled by mean bucket."""
+) -> tuple[Floats, npt.NDArray[np.int8]]:
+    """(ratio ≥ 1 of each mean bucket, (L, K) buckets): squared error of block totals over mean."""
     blocks = len(sold) // block_days
     newest = factors[len(factors) - blocks * block_days :]
     factor = newest.reshape(blocks, block_days, factors.shape[1]).sum(axis=1)[::-1]
@@ -131,5 +135,4 @@ def _variance_ratio(
     top, below, bucket = sums.spread(sold, level, factor, out_share, block_days, _BUCKETS)
     ratio = np.ones(len(top))
     np.divide(top, below, out=ratio, where=below > 0)
-    out: npt.NDArray[np.float32] = np.maximum(ratio, 1.0).astype(np.float32)[bucket]
-    return out
+    return np.maximum(ratio, 1.0), bucket

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from policies.domain.network import BoolArray
+from policies.domain.network import BoolArray, IntArray
 
 Floats = npt.NDArray[np.float64]
 Shares = npt.NDArray[np.uint8]
@@ -49,28 +49,50 @@ def weigh(sold: Units, share: Floats, weight: Floats, out_share: Shares) -> tupl
     days, places, skus = sold.shape
     weighted = np.zeros((places, skus))
     exposure = np.zeros((places, skus))
+    where, kept = np.zeros(skus, dtype=np.int32), np.zeros(skus)
+    gone = np.zeros(-(-skus // 8) * 8, dtype=np.uint8)
     for place in range(places):
         mine, inside = weighted[place], exposure[place]
         for day in range(days):
             row, heavy, part = sold[day, place], weight[day], share[day, place]
             for k in range(skus):
                 mine[k] += heavy * row[k]
-            if len(out_share) and _any(out_share[day, place]):
-                gone = out_share[day, place]
-                for k in range(skus):
-                    inside[k] += part * (1.0 - gone[k] / 100.0)
-            else:
-                for k in range(skus):
-                    inside[k] += part
+            size = _gone(out_share, day, day + 1, place, gone, where)
+            for i in range(size):
+                kept[i] = inside[where[i]]
+            for k in range(skus):
+                inside[k] += part
+            for i in range(size):
+                k = where[i]
+                inside[k] = kept[i] + part * (1.0 - out_share[day, place, k] / 100.0)
     return weighted, exposure
 
 
 @njit(cache=True)
-def _any(row: Shares) -> bool:
-    found = np.uint8(0)
-    for k in range(len(row)):
-        found |= row[k]
-    return bool(found)
+def _gone(
+    out_share: Shares, first: int, end: int, place: int, gone: Shares, where: IntArray
+) -> int:
+    """Write the SKUs that were out on any of the days into `where`; returns how many.
+
+    They are few: sums are made for all SKUs at once and mended for these. `gone` is room
+    for K bytes, rounded up to eights, and ends in zeros.
+    """
+    if len(out_share) == 0:
+        return 0
+    skus = out_share.shape[2]
+    for day in range(first, end):
+        row = out_share[day, place]
+        for k in range(skus):
+            gone[k] = row[k] if day == first else gone[k] | row[k]
+    size = 0
+    words = gone.view(np.uint64)
+    for word in range(len(words)):
+        if words[word]:
+            for k in range(8 * word, min(8 * word + 8, skus)):
+                if gone[k]:
+                    where[size] = k
+                    size += 1
+    return size
 
 
 @njit(cache=True)
@@ -98,32 +120,6 @@ def shrink_to_chain(weighted: Floats, exposure: Floats, pull: float, listed: Boo
 
 
 @njit(cache=True)
-def _block(
-    sold: Units,
-    out_share: Shares,
-    first: int,
-    end: int,
-    place: int,
-    total: npt.NDArray[np.int32],
-    gone: Shares,
-) -> bool:
-    """Sum a location's sales over days into `total`; note in `gone` what was ever out."""
-    total[:] = 0
-    gone[:] = 0
-    was_out = False
-    for day in range(first, end):
-        row = sold[day, place]
-        for k in range(len(row)):
-            total[k] += row[k]
-        if len(out_share) and _any(out_share[day, place]):
-            was_out = True
-            out = out_share[day, place]
-            for k in range(len(out)):
-                gone[k] |= out[k]
-    return was_out
-
-
-@njit(cache=True)
 def spread(
     sold: Units, level: Floats, factor: Floats, out_share: Shares, block_days: int, edges: Floats
 ) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
@@ -136,31 +132,52 @@ def spread(
     top, below = np.zeros(len(edges) + 1), np.zeros(len(edges) + 1)
     bucket = np.zeros((places, skus), dtype=np.int8)
     error, mean = np.zeros(skus), np.zeros(skus)
-    total, gone = np.zeros(skus, dtype=np.int32), np.zeros(skus, dtype=np.uint8)
+    total, where = np.zeros(skus, dtype=np.int32), np.zeros(skus, dtype=np.int32)
+    bin_of = np.zeros(skus, dtype=np.int64)
+    kept, gone = np.zeros((2, skus)), np.zeros(-(-skus // 8) * 8, dtype=np.uint8)
     for place in range(places):
         mine = level[place]
         error[:] = 0
         mean[:] = 0
         for block in range(len(factor)):
             newest = days - block * block_days
-            was_out = _block(sold, out_share, newest - block_days, newest, place, total, gone)
+            total[:] = 0
+            for day in range(newest - block_days, newest):
+                row = sold[day, place]
+                for k in range(skus):
+                    total[k] += row[k]
+            size = _gone(out_share, newest - block_days, newest, place, gone, where)
+            for i in range(size):
+                kept[0, i], kept[1, i] = error[where[i]], mean[where[i]]
             f = factor[block, place]
-            if was_out:
-                for k in range(skus):
-                    full = 1.0 if gone[k] == 0 else 0.0
-                    expected = mine[k] * f
-                    error[k] += full * (total[k] - expected) ** 2
-                    mean[k] += full * expected
-            else:
-                for k in range(skus):
-                    expected = mine[k] * f
-                    error[k] += (total[k] - expected) ** 2
-                    mean[k] += expected
+            for k in range(skus):
+                expected = mine[k] * f
+                error[k] += (total[k] - expected) ** 2
+                mean[k] += expected
+            for i in range(size):
+                error[where[i]], mean[where[i]] = kept[0, i], kept[1, i]
+        bin_of[:] = 0
+        for edge in edges:
+            for k in range(skus):
+                bin_of[k] += mine[k] >= edge
         for k in range(skus):
-            b = 0
-            while b < len(edges) and mine[k] >= edges[b]:
-                b += 1
+            b = bin_of[k]
             bucket[place, k] = b
             top[b] += error[k]
             below[b] += mean[k]
     return top, below, bucket
+
+
+@njit(cache=True)
+def as_forecast(
+    level: Floats, ratio: Floats, bucket: npt.NDArray[np.int8]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """((L, K) levels, (L, K) the ratio of each one's bucket) in single precision."""
+    places, skus = level.shape
+    out = np.empty((places, skus), dtype=np.float32)
+    spread_of = np.empty((places, skus), dtype=np.float32)
+    for place in range(places):
+        for k in range(skus):
+            out[place, k] = level[place, k]
+            spread_of[place, k] = ratio[bucket[place, k]]
+    return out, spread_of

@@ -93,6 +93,8 @@ def _order_up_to(
                 on_hand[place, k] + on_order[place, k] - backorders[place, k] - reserved[place, k]
             )
             rate = np.float64(level[place, k])
+            if position > rate * reorder_days + presentation_units + 1:
+                continue
             if position > math.ceil(rate * reorder_days) + presentation_units:
                 continue
             if listed[place, k]:

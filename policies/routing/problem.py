@@ -7,13 +7,16 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
-from policies.domain.decision import LineKind, ProposalLines
+from policies.domain.decision import ProposalLines
 from policies.domain.errors import InvalidInput
+from policies.domain.network import IntArray
 from policies.domain.view import NetworkView
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int8]
 
 NO_LIMIT = 2**40
 """Seconds or tours that no instance reaches."""
@@ -112,15 +115,16 @@ def plan_metres(problem: RoutingProblem, plan: Plan) -> int:
 def problems_of(view: NetworkView, lines: ProposalLines) -> list[RoutingProblem]:
     """One problem per warehouse from the REPLENISH lines."""
     network, fleet = view.network, view.network.fleet
-    replenish = lines.kind == LineKind.REPLENISH
     places = network.shape[0]
-    quantity = lines.quantity[replenish].astype(np.int64)
-    sku, to = lines.sku[replenish], lines.destination[replenish]
-    kg = np.bincount(to, quantity * network.skus.mass_g[sku] / 1e3, places).astype(np.float64)
-    m3 = np.bincount(to, quantity * network.skus.volume_cm3[sku] / 1e6, places).astype(np.float64)
-    cases = np.bincount(to, -(-quantity // network.skus.pack_size[sku]), places)
+    sums = np.zeros((3, places), dtype=np.int64)
     origin = np.full(places, -1, dtype=np.int64)
-    origin[to] = lines.origin[replenish]
+    _sum_by_stop(
+        (lines.kind, lines.origin, lines.destination, lines.sku, lines.quantity),
+        (network.skus.mass_g, network.skus.volume_cm3, network.skus.pack_size),
+        sums,
+        origin,
+    )
+    kg, m3, cases = sums[0] / 1e3, sums[1] / 1e6, sums[2]
     trucks = np.maximum(kg / fleet.capacity_kg, m3 / fleet.capacity_m3)
     out = []
     for depot in network.warehouses:
@@ -153,6 +157,25 @@ def problems_of(view: NetworkView, lines: ProposalLines) -> list[RoutingProblem]
             )
         )
     return out
+
+
+@njit(cache=True)
+def _sum_by_stop(
+    lines: tuple[Codes, IntArray, IntArray, IntArray, IntArray],
+    goods: tuple[IntArray, IntArray, IntArray],
+    sums: Ints,
+    origin: Ints,
+) -> None:
+    """Grams, cm³ and cases of the REPLENISH lines (kind 1) of each destination."""
+    kind, source, destination, sku, quantity = lines
+    mass, volume, pack = goods
+    for i in range(len(kind)):
+        if kind[i] == 1:
+            to, k, units = destination[i], sku[i], np.int64(quantity[i])
+            sums[0, to] += units * mass[k]
+            sums[1, to] += units * volume[k]
+            sums[2, to] += (units + pack[k] - 1) // pack[k]
+            origin[to] = source[i]
 
 
 def _work_seconds(
