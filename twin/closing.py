@@ -63,6 +63,7 @@ def close_day(
     (int, int), a (location, SKU) whose stock does not balance; (−1, −1) = all do
     """
     bad = (-1, -1)
+    empty = np.zeros(-(-sold.shape[1] // 8) * 8, dtype=np.uint8)
     skus = sold.shape[1]
     left_by_source = np.zeros(sold_by_source.shape, dtype=np.int64)
     sold_by_source[:] = 0
@@ -89,6 +90,7 @@ def close_day(
             master,
             slow_window_days,
             slow_cover_days,
+            empty,
         )
     none = np.zeros(skus, dtype=np.int32)
     w = 0
@@ -110,6 +112,7 @@ def close_day(
             master,
             slow_window_days,
             slow_cover_days,
+            empty,
         )
         w += 1
     return bad
@@ -169,6 +172,7 @@ def _facts(
     master: Master,
     slow_window_days: int,
     slow_cover_days: int,
+    empty: Uint8s,
 ) -> None:
     """One location's row of the day book, category by category."""
     opens = day * 86_400 + master.opens[place]
@@ -222,8 +226,8 @@ def _facts(
         if is_store:
             row[4] = row[2] * open_s
             row[5] = row[4]
-            if row[3] < row[2] or stock.risen[place]:
-                row[5] -= _out_seconds(stock, place, member, opens, open_s, master, out_share)
+    if is_store:
+        _take_out_seconds(stock, place, opens, open_s, master, daybook, out_share, empty)
     if stock.risen[place]:
         stock.out_today[place][:] = 0
         stock.risen[place] = 0
@@ -264,41 +268,40 @@ def _stocked(row: Int64s, book: Int32s, physical: Int32s, listed: npt.NDArray[np
 
 
 @njit(cache=True)
-def _out_seconds(
+def _take_out_seconds(
     stock: Stock,
     place: int,
-    member: Int32s,
     opens: int,
     open_s: int,
     master: Master,
+    daybook: Int64s,
     out_share: Uint8s,
-) -> int:
-    """Open seconds without book stock of the listed SKUs of a category, shares noted."""
-    total = 0
-    book, listed, risen = stock.book[place], master.listed[place], stock.risen[place]
-    j = 0
-    while j < len(member):
-        if not risen and j % 8 == 0 and j + 8 <= len(member):
-            # Eight at a time while all of them are in stock.
-            least = book[member[j]]
-            for i in range(j + 1, j + 8):
-                least = min(least, book[member[i]])
-            if least > 0:
-                j += 8
+    empty: Uint8s,
+) -> None:
+    """Subtract open seconds without book stock of listed SKUs; note each one's share.
+
+    `empty` is room for K bytes, rounded up to eights, and ends in zeros: eight records
+    that were never out are passed over at once.
+    """
+    book, listed, rose = stock.book[place], master.listed[place], stock.out_today[place]
+    for k in range(len(book)):
+        empty[k] = book[k] == 0
+    if stock.risen[place]:
+        for k in range(len(book)):
+            empty[k] |= rose[k] != 0
+    words = empty.view(np.uint64)
+    for word in range(len(words)):
+        if words[word] == 0:
+            continue
+        for k in range(8 * word, min(8 * word + 8, len(book))):
+            if not empty[k] or not listed[k]:
                 continue
-        k = member[j]
-        j += 1
-        if book[k] > 0 and not (risen and stock.out_today[place, k]):
-            continue
-        if not listed[k]:
-            continue
-        out = stock.out_today[place, k]
-        if book[k] == 0:
-            out += max(opens + open_s - max(stock.zero_since[place, k], opens), 0)
-        if out:
-            total += out
-            out_share[place, k] = 100 * out // open_s
-    return total
+            out = np.int64(rose[k])
+            if book[k] == 0:
+                out += max(opens + open_s - max(stock.zero_since[place, k], opens), 0)
+            if out:
+                daybook[place, master.category[k], 5] -= out
+                out_share[place, k] = np.int32(100 * out) // np.int32(open_s)
 
 
 @njit(cache=True)

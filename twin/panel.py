@@ -54,9 +54,10 @@ class GrowingPanel:
         capacity = min(known + days, 2 * self._reach)
         most = 0 if history is None else int(history.max(initial=0))
         dtype = np.int16 if most <= _MOST else np.int32
-        self._sold: npt.NDArray[Any] = np.zeros((capacity, *shape), dtype=dtype)
+        self._sold: npt.NDArray[Any] = np.empty((capacity, *shape), dtype=dtype)
         self.sold_today = np.zeros(shape, dtype=np.int32)
-        self._out = np.zeros((capacity, *shape), dtype=np.uint8)
+        self._out = np.empty((capacity, *shape), dtype=np.uint8)
+        self._out[:known] = 0
         if history is not None and known:
             self._sold[:known] = history[len(history) - known :]
         self._next = known
@@ -72,11 +73,10 @@ class GrowingPanel:
             kept = self._reach - 1
             self._sold[:kept] = self._sold[self._next - kept :]
             self._out[:kept] = self._out[self._next - kept :]
-            self._sold[kept:] = 0
-            self._out[kept:] = 0
             self._next = kept
         self._next += 1
         self.sold_today[:] = 0
+        self.out_today[:] = 0
 
     def keep_today(self) -> None:
         """Copy `sold_today` (L, K) int32, the working row, into the panel as it is now."""

@@ -49,22 +49,21 @@ def weigh(sold: Units, share: Floats, weight: Floats, out_share: Shares) -> tupl
     days, places, skus = sold.shape
     weighted = np.zeros((places, skus))
     exposure = np.zeros((places, skus))
-    where, kept = np.zeros(skus, dtype=np.int32), np.zeros(skus)
+    where = np.zeros(skus, dtype=np.int32)
     gone = np.zeros(-(-skus // 8) * 8, dtype=np.uint8)
     for place in range(places):
         mine, inside = weighted[place], exposure[place]
+        whole = share[:, place].sum()
+        inside[:] = whole
         for day in range(days):
             row, heavy, part = sold[day, place], weight[day], share[day, place]
             for k in range(skus):
                 mine[k] += heavy * row[k]
-            size = _gone(out_share, day, day + 1, place, gone, where)
-            for i in range(size):
-                kept[i] = inside[where[i]]
-            for k in range(skus):
-                inside[k] += part
-            for i in range(size):
-                k = where[i]
-                inside[k] = kept[i] + part * (1.0 - out_share[day, place, k] / 100.0)
+            for i in range(_gone(out_share, day, day + 1, place, gone, where)):
+                inside[where[i]] -= part * (out_share[day, place, where[i]] / 100.0)
+        for k in range(skus):
+            # What rounding leaves of a record that was never in stock is no time.
+            inside[k] = inside[k] if inside[k] > 1e-9 * whole else 0.0
     return weighted, exposure
 
 

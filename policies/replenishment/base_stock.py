@@ -94,16 +94,27 @@ class CappedBaseStock:
 
 
 def warehouse_gap(view: NetworkView, cover_days: float, batch_days: float = 0.0) -> IntArray:
-    """(L, K) int32: what warehouses order to cover their stores; 0 at stores.
+    """(L, K) int32: what warehouses order to cover their stores; 0 at stores."""
+    out = np.zeros(view.network.shape, dtype=np.int32)
+    for place, need in warehouse_needs(view, cover_days, batch_days):
+        out[place] = need
+    return out
+
+
+def warehouse_needs(
+    view: NetworkView, cover_days: float, batch_days: float = 0.0
+) -> list[tuple[int, IntArray]]:
+    """(location, (K,) int32 units) of each warehouse.
 
     An (s, S) rule: s is the stores' expected demand over protection interval +
     `cover_days`, against the warehouse's own position; S lies `batch_days` of demand
     higher, so that a SKU costs an order line every few days and not every evening.
     """
     per_day = warehouse_demand_per_day(view)
-    out = np.zeros(view.network.shape, dtype=np.int32)
-    for place in np.flatnonzero(view.network.locations.source < 0):
-        target = per_day[place] * (view.protection_days[place] + cover_days)
+    needs = []
+    for place in np.flatnonzero(view.network.locations.source < 0).tolist():
+        rate = per_day[place] if place < len(per_day) else np.zeros(view.network.shape[1])
+        target = rate * (view.protection_days[place] + cover_days)
         position = (
             view.on_hand[place]
             + view.on_order[place]
@@ -111,6 +122,6 @@ def warehouse_gap(view: NetworkView, cover_days: float, batch_days: float = 0.0)
             - view.reserved[place]
         )
         short = np.ceil(target).astype(np.int32) - position
-        batch = np.ceil(per_day[place] * batch_days).astype(np.int32)
-        out[place] = np.where(short > 0, short + batch, 0)
-    return out
+        batch = np.ceil(rate * batch_days).astype(np.int32)
+        needs.append((place, np.where(short > 0, short + batch, 0).astype(np.int32)))
+    return needs

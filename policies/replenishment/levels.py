@@ -41,10 +41,14 @@ def class_count() -> int:
 
 
 def warehouse_demand_per_day(view: NetworkView) -> Floats:
-    """(L, K) expected units a day that each warehouse's stores sell; 0 at stores."""
+    """(n, K) expected units a day that the stores of locations 0 … n − 1 sell.
+
+    n ends with the last location that serves a store: warehouses come first on the axis.
+    """
     forecast = require_forecast(view)
-    out = np.zeros(view.network.shape)
-    _sum_by_source(forecast.level, view.network.locations.source, out)
+    source = view.network.locations.source
+    out = np.zeros((int(source.max(initial=-1)) + 1, view.network.shape[1]))
+    _sum_by_source(forecast.level, source, out)
     return out
 
 

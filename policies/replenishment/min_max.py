@@ -13,7 +13,7 @@ from policies.domain.decision import Reason
 from policies.domain.errors import InvalidInput
 from policies.domain.network import IntArray
 from policies.domain.view import NetworkView
-from policies.replenishment.base_stock import warehouse_gap
+from policies.replenishment.base_stock import warehouse_needs
 from policies.replenishment.levels import require_forecast
 from policies.replenishment.packs import cases_for, whole_packs
 
@@ -64,10 +64,10 @@ class MinMax:
             self.presentation_units,
             wanted,
         )
-        gap = warehouse_gap(view, self.warehouse_cover_days)
-        for place in np.flatnonzero(view.review_due & ~stores):
-            need = np.where(view.network.listed[place], gap[place], 0)
-            wanted[place] = whole_packs(need, view.network.skus.pack_size, self.pack_share)
+        for place, need in warehouse_needs(view, self.warehouse_cover_days):
+            if view.review_due[place]:
+                listed = np.where(view.network.listed[place], need, 0)
+                wanted[place] = whole_packs(listed, view.network.skus.pack_size, self.pack_share)
         if view.scope is not None:
             wanted *= view.scope
         return wanted, reason
