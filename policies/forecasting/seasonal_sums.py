@@ -15,6 +15,8 @@ from policies.domain.network import BoolArray, IntArray
 Floats = npt.NDArray[np.float64]
 Shares = npt.NDArray[np.uint8]
 Units = npt.NDArray[np.integer]
+_STRETCH = 1_024
+"""SKUs whose sums stay in the nearest cache while the days go by."""
 
 
 @njit(cache=True)
@@ -55,10 +57,15 @@ def weigh(sold: Units, share: Floats, weight: Floats, out_share: Shares) -> tupl
         mine, inside = weighted[place], exposure[place]
         whole = share[:, place].sum()
         inside[:] = whole
+        for lo in range(0, skus, _STRETCH):
+            hi = min(lo + _STRETCH, skus)
+            stretch = mine[lo:hi]
+            for day in range(days):
+                row, heavy = sold[day, place, lo:hi], weight[day]
+                for k in range(len(stretch)):
+                    stretch[k] += heavy * row[k]
         for day in range(days):
-            row, heavy, part = sold[day, place], weight[day], share[day, place]
-            for k in range(skus):
-                mine[k] += heavy * row[k]
+            part = share[day, place]
             for i in range(_gone(out_share, day, day + 1, place, gone, where)):
                 inside[where[i]] -= part * (out_share[day, place, where[i]] / 100.0)
         for k in range(skus):
@@ -156,9 +163,11 @@ def spread(
             for i in range(size):
                 error[where[i]], mean[where[i]] = kept[0, i], kept[1, i]
         bin_of[:] = 0
-        for edge in edges:
-            for k in range(skus):
-                bin_of[k] += mine[k] >= edge
+        for lo in range(0, skus, _STRETCH):
+            levels, bins = mine[lo : lo + _STRETCH], bin_of[lo : lo + _STRETCH]
+            for edge in edges:
+                for k in range(len(levels)):
+                    bins[k] += levels[k] >= edge
         for k in range(skus):
             b = bin_of[k]
             bucket[place, k] = b
