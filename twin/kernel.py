@@ -171,46 +171,93 @@ def advance(
         )
         cursor[s] = stop
         return int(written)
-    # The same without mis-scans, shrink and rows, on this store's rows alone: 5 x faster,
-    # and 3 x again where the rows are walked into the cache first.
-    t, skus, quantity, price = lines.t, lines.sku, lines.quantity, lines.price
-    physical, book, sold_here = stock.physical[place], stock.book[place], sold[place]
-    mine, category = tally[place], master.category
-    ahead = begin + len(physical) // 16
-    if ahead < end and t[ahead] <= until and _fetch(physical, book, sold_here) < 0:
-        return 0  # never: units are not negative
-    i = begin
+    cursor[s] = _plain(
+        lines.t,
+        lines.sku,
+        lines.quantity,
+        lines.price,
+        begin,
+        end,
+        until,
+        stock.physical[place],
+        stock.book[place],
+        stock.waiting[place],
+        stock.expected[place],
+        stock.gap[place],
+        stock.zero_since[place],
+        sold[place],
+        tally[place],
+        master.category,
+        master.cost,
+        totals.lost,
+        frailty.backorders,
+        mode.counts,
+    )
+    return 0
+
+
+@njit(cache=True)
+def _plain(
+    t: Int32s,
+    skus: Int32s,
+    quantity: Int32s,
+    price: Int32s,
+    i: int,
+    end: int,
+    until: int,
+    physical: Int32s,
+    book: Int32s,
+    waiting: Int32s,
+    expected: Int32s,
+    gap: Int32s,
+    zero_since: Int32s,
+    sold: Int32s,
+    mine: Int64s,
+    category: Int32s,
+    cost: Int32s,
+    lost: Int64s,
+    *switches: bool,
+) -> int:
+    """`_with_frailty` without mis-scans, shrink and rows; returns the next line.
+
+    5 × faster on one store's rows alone, and 3 × again where the rows are walked into
+    the cache first. Everything stands in one loop: a call with all the arrays costs more
+    than twenty lines.
+    """
+    backorders, counts = switches
+    ahead = i + len(physical) // 16
+    if ahead < end and t[ahead] <= until and _fetch(physical, book, sold) < 0:
+        return i  # never: units are not negative
     while i < end and t[i] <= until:
         sku = np.uint32(skus[i])  # unsigned: no test for counting from the end
         wanted = quantity[i]
-        have = physical[sku]
-        served = min(wanted, have)
+        served = min(wanted, physical[sku])
         if served < wanted:
-            _miss(
-                lines,
-                i,
-                place,
-                skus[i],
-                wanted - served,
-                stock,
-                mine,
-                master,
-                frailty,
-                totals,
-                mode,
-            )
+            short = np.int64(wanted - served)
+            c = category[sku]
+            if backorders:
+                waiting[sku] += short
+                mine[c, BACKORDERED] += short
+            else:
+                mine[c, LOST] += short
+                mine[c, MARGIN_LOST] += short * (np.int64(price[i]) - cost[sku])
+                if counts:
+                    lost[sku] += short
         if served > 0:
-            physical[sku] = have - served
+            physical[sku] -= served
             mine[category[sku], REVENUE] += np.int64(served) * price[i]
             left = book[sku] - served
-            if left > 0:
-                book[sku] = left
-                sold_here[sku] += served
-            else:
-                _post(place, skus[i], served, t[i], stock, sold, mode, rows, 0)
+            if left <= 0:
+                if book[sku] > 0:
+                    zero_since[sku] = t[i]
+                # What the book did not have, the till found: the book ends at 0.
+                expected[sku] -= left
+                gap[sku] -= left
+                left = 0
+            book[sku] = left
+            sold[sku] += served
         i += 1
-    cursor[s] = i
-    return 0
+    return i
 
 
 @njit(cache=True)
@@ -238,158 +285,109 @@ def _with_frailty(
     rows: Rows,
 ) -> tuple[int, int]:
     """(rows written, next line): as `advance`, with mis-scans, shrink and traced rows."""
+    # Helpers take rows, not tuples of arrays: passing a tuple costs half a microsecond.
     place = lines.location[s]
-    physical = stock.physical[place]
-    mine = tally[place]
+    physical, book, gap = stock.physical[place], stock.book[place], stock.gap[place]
+    waiting, expected = stock.waiting[place], stock.expected[place]
+    zero_since, sold_here, mine = stock.zero_since[place], sold[place], tally[place]
     written = 0
     i = begin
     end = lines.offsets[s + 1]
     while i < end and lines.t[i] <= until:
-        sku = lines.sku[i]
-        wanted = lines.quantity[i]
+        sku, at, number = lines.sku[i], lines.t[i], i - lines.offsets[s]
+        c, wanted = master.category[sku], lines.quantity[i]
         served = min(wanted, physical[sku])
-        if served < wanted:
-            _miss(lines, i, place, sku, wanted - served, stock, mine, master, frailty, totals, mode)
+        if served < wanted and frailty.backorders:
+            waiting[sku] += wanted - served
+            mine[c, BACKORDERED] += wanted - served
+        elif served < wanted:
+            short = np.int64(wanted - served)
+            mine[c, LOST] += short
+            mine[c, MARGIN_LOST] += short * (np.int64(lines.price[i]) - master.cost[sku])
+            totals.lost[sku] += short * mode.counts
         if served > 0:
             physical[sku] -= served
-            mine[master.category[sku], REVENUE] += np.int64(served) * lines.price[i]
+            mine[c, REVENUE] += np.int64(served) * lines.price[i]
             posted = sku
             if frailty.misscan > 0.0:
-                posted = _posted(lines, s, i, place, served, stock, master, frailty, totals, mode)
-            written = _post(place, posted, served, lines.t[i], stock, sold, mode, rows, written)
-            if frailty.shrink > 0.0:
-                written = _shrink(
-                    lines, s, i, place, served, stock, mine, master, frailty, mode, rows, written
+                key = frailty.misscan_key[s]
+                posted = _posted(
+                    sku, number, key, frailty.misscan, master.category, master.first, master.member
                 )
+                gap[sku] += served
+                gap[posted] -= served
+                totals.misposted[sku] += served * mode.counts
+                totals.misposted[posted] -= served * mode.counts
+            found = _post(posted, served, at, book, expected, gap, zero_since, sold_here)
+            if mode.trace:
+                written = _write(rows, written, AUTO_FOUND, posted, found, at)
+                written = _write(rows, written, SELL, posted, served, at)
+            if frailty.shrink > 0.0:
+                u = uniform(frailty.shrink_key[s], number)
+                gone = min(int(frailty.shrink * served + u), physical[sku])
+                physical[sku] -= gone
+                gap[sku] += gone
+                mine[c, SHRINK_CENTS] += np.int64(gone) * master.cost[sku]
+                if mode.trace:
+                    written = _write(rows, written, SHRINK, sku, gone, at)
         i += 1
     return written, i
 
 
 @njit(cache=True)
-def _miss(
-    lines: Lines,
-    i: int,
-    place: int,
-    sku: int,
-    short: int,
-    stock: Stock,
-    mine: Int64s,
-    master: Master,
-    frailty: Frailty,
-    totals: Totals,
-    mode: Mode,
-) -> None:
-    """Units that are not there: they wait, or are lost with the margin of this line."""
-    c = master.category[sku]
-    if frailty.backorders:
-        stock.waiting[place, sku] += short
-        mine[c, BACKORDERED] += short
-        return
-    mine[c, LOST] += short
-    mine[c, MARGIN_LOST] += np.int64(short) * (np.int64(lines.price[i]) - master.cost[sku])
-    if mode.counts:
-        totals.lost[sku] += short
-
-
-@njit(cache=True)
 def _post(
-    place: int,
     sku: int,
     served: int,
     at: int,
-    stock: Stock,
+    book: Int32s,
+    expected: Int32s,
+    gap: Int32s,
+    zero_since: Int32s,
     sold: Int32s,
-    mode: Mode,
-    rows: Rows,
-    written: int,
 ) -> int:
-    """A till's sale: never refused, and never below an empty book."""
-    have = stock.book[place, sku]
-    left = have - served
+    """A till's sale: never refused, and never below an empty book; returns what was found."""
+    left = book[sku] - served
+    found = 0
     if left <= 0:
-        if have > 0:
-            stock.zero_since[place, sku] = at
-        if left < 0:
-            stock.expected[place, sku] -= left
-            stock.gap[place, sku] -= left
-            if mode.trace:
-                _write(rows, written, AUTO_FOUND, sku, -left, at)
-                written += 1
-            left = 0
-    stock.book[place, sku] = left
-    sold[place, sku] += served
-    if mode.trace:
-        _write(rows, written, SELL, sku, served, at)
-        written += 1
-    return int(written)
+        if book[sku] > 0:
+            zero_since[sku] = at
+        found = -left
+        expected[sku] += found
+        gap[sku] += found
+        left = 0
+    book[sku] = left
+    sold[sku] += served
+    return int(found)
 
 
 @njit(cache=True)
-def _write(rows: Rows, i: int, kind: int, sku: int, quantity: int, at: int) -> None:
+def _write(rows: Rows, i: int, kind: int, sku: int, quantity: int, at: int) -> int:
+    """Trace a row of more than nothing; returns how many there are now."""
+    if quantity <= 0:
+        return i
     rows.kind[i] = kind
     rows.sku[i] = sku
     rows.quantity[i] = quantity
     rows.at[i] = at
-
-
-@njit(cache=True)
-def _shrink(
-    lines: Lines,
-    s: int,
-    i: int,
-    place: int,
-    served: int,
-    stock: Stock,
-    mine: Int64s,
-    master: Master,
-    frailty: Frailty,
-    mode: Mode,
-    rows: Rows,
-    written: int,
-) -> int:
-    """Units that vanish beside a sale; their mean is `frailty.shrink` per unit sold."""
-    sku = lines.sku[i]
-    u = uniform(frailty.shrink_key[s], i - lines.offsets[s])
-    gone = min(int(frailty.shrink * served + u), stock.physical[place, sku])
-    if gone <= 0:
-        return written
-    stock.physical[place, sku] -= gone
-    stock.gap[place, sku] += gone
-    mine[master.category[sku], SHRINK_CENTS] += np.int64(gone) * master.cost[sku]
-    if mode.trace:
-        _write(rows, written, SHRINK, sku, gone, lines.t[i])
-        written += 1
-    return int(written)
+    return i + 1
 
 
 @njit(cache=True)
 def _posted(
-    lines: Lines,
-    s: int,
-    i: int,
-    place: int,
-    served: int,
-    stock: Stock,
-    master: Master,
-    frailty: Frailty,
-    totals: Totals,
-    mode: Mode,
+    sku: int,
+    number: int,
+    key: np.uint64,
+    rate: float,
+    category: Int32s,
+    first: Int32s,
+    member: Int32s,
 ) -> int:
     """The SKU that a till posts: now and then another one of the category."""
-    sku = lines.sku[i]
-    number = i - lines.offsets[s]
-    if uniform(frailty.misscan_key[s], 2 * number) >= frailty.misscan:
+    if uniform(key, 2 * number) >= rate:
         return int(sku)
-    first = master.first[master.category[sku]]
-    size = master.first[master.category[sku] + 1] - first
-    pick = int(uniform(frailty.misscan_key[s], 2 * number + 1) * size)
-    posted = master.member[first + pick]
-    stock.gap[place, sku] += served
-    stock.gap[place, posted] -= served
-    if mode.counts:
-        totals.misposted[sku] += served
-        totals.misposted[posted] -= served
-    return int(posted)
+    begin = first[category[sku]]
+    size = first[category[sku] + 1] - begin
+    return int(member[begin + int(uniform(key, 2 * number + 1) * size)])
 
 
 @njit(cache=True)

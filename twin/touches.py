@@ -42,14 +42,10 @@ FILLED_LATE, LATE_REVENUE, MISSING_CENTS = 17, 18, 19
 
 
 @njit(cache=True)
-def rise(stock: Stock, master: Master, place: int, sku: int, now: int) -> None:
-    """Close the out-of-stock spell of a record whose book is about to leave 0."""
+def empty_seconds(zero_since: int, opens: int, closes: int, now: int) -> int:
+    """Open seconds of this day since a book fell to 0, until it rises `now`."""
     midnight = now // 86_400 * 86_400
-    begin = max(stock.zero_since[place, sku], midnight + master.opens[place])
-    end = min(now, midnight + master.closes[place])
-    if end > begin:
-        stock.out_today[place, sku] += end - begin
-        stock.risen[place] = 1
+    return int(max(min(now, midnight + closes) - max(zero_since, midnight + opens), 0))
 
 
 @njit(cache=True)
@@ -176,7 +172,10 @@ def receive(
         tally[place, c, RECEIVED] += booked
         tally[place, c, CASES] += -(-booked // master.pack[k])
         if booked > 0 and stock.book[place, k] == 0:
-            rise(stock, master, place, k, now)
+            since = stock.zero_since[place, k]
+            out = empty_seconds(since, master.opens[place], master.closes[place], now)
+            stock.out_today[place, k] += out
+            stock.risen[place] |= out > 0
         stock.physical[place, k] += there
         stock.book[place, k] += booked
         stock.expected[place, k] += booked
@@ -221,7 +220,10 @@ def count(
         if found > 0:
             tally[place, c, COUNT_GAIN] += worth
             if stock.book[place, k] == 0:
-                rise(stock, master, place, k, now)
+                since = stock.zero_since[place, k]
+                out = empty_seconds(since, master.opens[place], master.closes[place], now)
+                stock.out_today[place, k] += out
+                stock.risen[place] |= out > 0
         else:
             tally[place, c, COUNT_LOSS] -= worth
             if stock.physical[place, k] == 0:
