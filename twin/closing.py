@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from twin.kernel import Int32s, Int64s, Master, Stock
+from twin.arrays import Int32s, Int64s, Master, Stock
 
 Uint8s = npt.NDArray[np.uint8]
 

@@ -9,6 +9,7 @@ import numpy as np
 from policies.domain.decision import LineKind
 from policies.domain.network import IntArray
 from twin import draws, kernel, touches
+from twin.arrays import Mode
 from twin.journal import Journal
 from twin.loads import Load
 from twin.state import State
@@ -103,8 +104,8 @@ class Floor:
         )
         self.kernel_seconds += time.perf_counter() - began
 
-    def _mode(self, now: int) -> kernel.Mode:
-        return kernel.Mode(now // 86_400 >= self.first_kpi_day, self.journal.on)
+    def _mode(self, now: int) -> Mode:
+        return Mode(now // 86_400 >= self.first_kpi_day, self.journal.on)
 
     def approve(self, load: Load, now: int) -> None:
         """A load is ordered: it counts as on order, and is reserved where it comes from."""

@@ -11,7 +11,7 @@ import numpy as np
 from policies.bundle import PolicyBundle
 from policies.domain.decision import Route
 from policies.domain.network import DAY_SECONDS
-from twin.kernel import Stock
+from twin.arrays import Stock
 from twin.loads import Load
 from twin.logistics import Stop, Tour
 from twin.panel import GrowingPanel

@@ -28,7 +28,7 @@ from policies.domain.ledger import (
     transit_code,
 )
 from policies.domain.network import IntArray, Network
-from twin.kernel import Rows
+from twin.arrays import Rows
 from twin.loads import Load
 
 Columns = list[npt.NDArray[np.int64]]

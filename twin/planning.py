@@ -14,7 +14,7 @@ from policies.domain.forecast import Forecast
 from policies.domain.network import DAY_SECONDS, IntArray
 from policies.domain.view import NetworkView
 from twin import draws
-from twin.kernel import Stock
+from twin.arrays import Stock
 from twin.loads import Load, comply, group, split
 from twin.panel import GrowingPanel
 from twin.scenario import Scenario

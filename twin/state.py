@@ -10,7 +10,8 @@ import numpy.typing as npt
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.network import DAY_SECONDS, LocationKind, Network
 from twin import draws
-from twin.kernel import TALLY, Frailty, Lines, Master, Stock, Totals
+from twin.arrays import Frailty, Lines, Master, Stock, Totals
+from twin.kernel import TALLY
 from twin.panel import GrowingPanel
 from twin.scenario import Opening, Scenario
 from twin.touches import EVENTS

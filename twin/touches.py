@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from twin.kernel import Int32s, Int64s, Master, Stock
+from twin.arrays import Int32s, Int64s, Master, Stock
 
 EVENTS: tuple[str, ...] = (
     "order_units",

@@ -13,7 +13,7 @@ from scenarios.history.generate import generate_chain
 from tests.unit.domain_networks import small_network
 from tests.unit.twin_worlds import DAY, HOUR, opening, receipts, world
 from twin import draws, kernel
-from twin.kernel import Mode, Rows
+from twin.arrays import Mode, Rows
 from twin.scenario import Frictions, Scenario, StoreRules
 from twin.state import open_state
 
