@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from policies.domain.errors import InvalidInput, ScenarioInvalid
-from policies.domain.facts import CostModel
-from policies.registry import build_bundle
+from policies.domain.errors import ScenarioInvalid
 from scenarios.history.splits import first_day, last_day
 from scenarios.runner import Policy
+from scenarios.scenario_keys import PARTS, check_keys, check_whole, line_of, nearest
 from scenarios.worlds import WorldSpec
-from twin.scenario import Frictions, StoreRules, WarehouseRules
-
-_NUMBER = (int, float)
-_PARTS: dict[str, type[Any]] = {
-    "frictions": Frictions,
-    "store": StoreRules,
-    "warehouse": WarehouseRules,
-    "costs": CostModel,
-}
-# key -> accepted types; tables of dataclasses are checked field by field
-KEYS: dict[str, tuple[type, ...]] = {
-    "name": (str,),
-    "about": (str,),
-    "extends": (str,),
-    "chain": (str,),
-    "generated": (dict,),
-    "weeks": (list,),
-    "kpi_from_week": (int,),
-    "demand": (str,),
-    "panel_expansion": _NUMBER,
-    "demand_factor": _NUMBER,
-    "trucks_factor": _NUMBER,
-    "opening_cover_days": _NUMBER,
-    "replications": (int,),
-    "seed": (int,),
-    "policy": (dict,),
-    **dict.fromkeys(_PARTS, (dict,)),
-}
-GENERATED_KEYS = ("stores", "skus", "days", "lines_per_store_day", "seed")
 
 
 @dataclass(frozen=True)
@@ -90,9 +59,11 @@ class ScenarioFile:
             panel_expansion=float(v.get("panel_expansion", 1.0)),
             demand_factor=float(v.get("demand_factor", 1.0)),
             trucks_factor=float(v.get("trucks_factor", 1.0)),
+            lead_time_extra_days=v.get("lead_time_extra_days", 0),
+            bootstrap_days=_days(v["bootstrap_weeks"]) if "bootstrap_weeks" in v else (0, 0),
             opening_cover_days=float(v.get("opening_cover_days", 14.0)),
             seed=v.get("seed", 1),
-            **{part: kind(**v.get(part, {})) for part, kind in _PARTS.items()},
+            **{part: kind(**v.get(part, {})) for part, kind in PARTS.items()},
         )
 
 
@@ -117,16 +88,16 @@ def load_scenario(source: str | Path) -> ScenarioFile:
         extends itself, impossible numbers.
     """
     values, lineage = _resolve(str(source), ())
-    _check_whole(values, str(source))
+    check_whole(values, str(source))
     return ScenarioFile(values["name"], values, str(source), lineage)
 
 
 def from_values(values: Mapping[str, Any], extends: str = "base") -> ScenarioFile:
     """A scenario made in a form: `values` over the library's `extends`."""
     base, lineage = _resolve(extends, ())
-    _check_keys(dict(values), "form")
+    check_keys(dict(values), "form")
     merged = _merge(base, dict(values))
-    _check_whole(merged, "form")
+    check_whole(merged, "form")
     return ScenarioFile(merged["name"], merged, "form", ("form", *lineage))
 
 
@@ -141,15 +112,17 @@ def diff(a: ScenarioFile, b: ScenarioFile) -> list[dict[str, Any]]:
 
 
 def _resolve(source: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    if source in seen:
+    # A file is itself, however its path is written.
+    same = Path(source).resolve() if source.endswith(".toml") else source
+    if same in [Path(one).resolve() if one.endswith(".toml") else one for one in seen]:
         raise ScenarioInvalid(
             f"{source} extends itself: {' → '.join((*seen, source))}",
             field="extends",
-            row=source,
+            row=line_of(source, "extends"),
             remedy="break the circle",
         )
     values, folder = _read(source)
-    _check_keys(values, source)
+    check_keys(values, source)
     parent = values.pop("extends", None)
     if parent is None:
         return values, (*seen, source)
@@ -171,7 +144,7 @@ def _read(source: str) -> tuple[dict[str, Any], Path | None]:
             raise ScenarioInvalid(
                 f"no scenario {source!r} in the library",
                 field="scenario",
-                remedy=_nearest(source, known),
+                remedy=nearest(source, known),
             )
         text = resources.files("scenarios.library").joinpath(f"{source}.toml").read_text("utf-8")
         folder = None
@@ -183,87 +156,8 @@ def _read(source: str) -> tuple[dict[str, Any], Path | None]:
         ) from None
 
 
-def _check_keys(values: dict[str, Any], source: str) -> None:
-    for key, value in values.items():
-        if key not in KEYS:
-            raise ScenarioInvalid(
-                f"{source} has the unknown key {key!r}",
-                field=key,
-                row=source,
-                remedy=_nearest(key, KEYS),
-            )
-        if not isinstance(value, KEYS[key]) or isinstance(value, bool):
-            names = " or ".join(kind.__name__ for kind in KEYS[key])
-            raise ScenarioInvalid(
-                f"{source}: {key} is {value!r}, a {type(value).__name__}",
-                field=key,
-                row=source,
-                remedy=f"give a value of type {names}",
-            )
-        if key in _PARTS:
-            _check_table(value, [item.name for item in fields(_PARTS[key])], key, source)
-    for key, known in (("generated", GENERATED_KEYS), ("policy", ("name", "params"))):
-        table: dict[str, Any] = values.get(key, {})
-        _check_table(table, known, key, source)
-
-
-def _check_table(table: Any, known: Any, key: str, source: str) -> None:
-    for name in table:
-        if name not in known:
-            raise ScenarioInvalid(
-                f"{source} has the unknown key {key}.{name}",
-                field=f"{key}.{name}",
-                row=source,
-                remedy=_nearest(name, known),
-            )
-
-
-def _check_whole(values: dict[str, Any], source: str) -> None:
-    for key in ("name", "weeks", "policy"):
-        if key not in values:
-            raise ScenarioInvalid(
-                f"{source} lacks {key}", field=key, row=source, remedy="extend 'base' or set it"
-            )
-    weeks = values["weeks"]
-    if len(weeks) != 2 or not all(type(w) is int for w in weeks) or not 1 <= weeks[0] <= weeks[1]:
-        raise ScenarioInvalid(
-            f"{source}: weeks is {weeks}",
-            field="weeks",
-            row=source,
-            remedy="give the first and the last week, as [2, 40]",
-        )
-    if not weeks[0] <= values.get("kpi_from_week", weeks[0]) <= weeks[1]:
-        raise ScenarioInvalid(
-            f"{source}: kpi_from_week lies outside weeks", field="kpi_from_week", row=source
-        )
-    if values.get("demand", "replay") not in ("replay", "expansion"):
-        raise ScenarioInvalid(
-            f"{source}: demand is {values['demand']!r}",
-            field="demand",
-            row=source,
-            remedy="replay or expansion",
-        )
-    for key in ("panel_expansion", "demand_factor", "trucks_factor"):
-        if values.get(key, 1) <= 0:
-            raise ScenarioInvalid(f"{source}: {key} must be above 0", field=key, row=source)
-    if values.get("demand_factor", 1) != 1 and values.get("demand", "replay") == "replay":
-        raise ScenarioInvalid(
-            f"{source}: recorded receipts can't be scaled",
-            field="demand_factor",
-            row=source,
-            remedy="set demand = 'expansion'",
-        )
-    if not 1 <= values.get("replications", 1) <= 1_000:
-        raise ScenarioInvalid(f"{source}: replications", field="replications", remedy="1 to 1000")
-    try:
-        build_bundle(values["policy"].get("name", ""), values["policy"].get("params", {}))
-        for part, kind in _PARTS.items():
-            kind(**values.get(part, {}))
-    except InvalidInput as error:
-        error.row = source
-        raise
-    except TypeError as error:
-        raise ScenarioInvalid(f"{source}: {error}", row=source) from None
+def _days(weeks: list[int]) -> tuple[int, int]:
+    return first_day(weeks[0]), last_day(weeks[1])
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -286,8 +180,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             out[prefix + key] = value
     return out
-
-
-def _nearest(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from scenarios.history.splits import first_day, last_day
 from scenarios.promote import Trial
 from scenarios.runner import Policy
 from scenarios.scenario import ScenarioFile, load_scenario
+from scenarios.scenario_keys import nearest
 from scenarios.tune import Study
 from scenarios.worlds import WorldSpec
 
@@ -172,7 +172,7 @@ def _filled(given: dict[str, Any], section: str, source: str) -> dict[str, Any]:
                 f"{source} has the unknown key {prefix}{key}",
                 field=prefix + key,
                 row=source,
-                remedy=_nearest(key, known),
+                remedy=nearest(key, known),
             )
         kinds = known[key][0]
         if not isinstance(value, kinds) or isinstance(value, bool):
@@ -228,9 +228,3 @@ def _check_weeks(weeks: dict[str, Any], source: str) -> None:
             row=source,
             remedy=f"a week of {weeks['tune']}",
         )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names)}"

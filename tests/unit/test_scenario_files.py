@@ -28,7 +28,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(tmp_path):
     with pytest.raises(ScenarioInvalid) as caught:
         load_scenario(path)
     assert caught.value.field == "panel_expansio"
-    assert caught.value.row == path
+    assert caught.value.row == f"{path}:3"
     assert "panel_expansion" in str(caught.value)
 
 
@@ -48,6 +48,9 @@ def test_a_scenario_that_extends_itself_is_refused(tmp_path):
     own = write(tmp_path, "own", 'name = "own"\nextends = "own.toml"')
     with pytest.raises(ScenarioInvalid, match="extends itself"):
         load_scenario(own)
+    roundabout = write(tmp_path, "r", f'name = "r"\nextends = "../{tmp_path.name}/r.toml"')
+    with pytest.raises(ScenarioInvalid, match="extends itself"):
+        load_scenario(roundabout)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,22 @@ def test_a_scenario_that_extends_itself_is_refused(tmp_path):
         ("[policy]\nname = 'base-stock'\nparams = { fractile_9 = 1 }", "policy.params.fractile_9"),
         ("[frictions]\nshrink_per_unit_sold = -1", "frictions.shrink_per_unit_sold"),
         ("[warehouse]\ndocks = 0", "warehouse"),
+        ("[warehouse]\ndocks = 'six'", "warehouse.docks"),
+        ("[store]\ncount_lines_per_day = -5", "store.count_lines_per_day"),
+        ("[store]\nbackorders = 1", "store.backorders"),
+        ("[costs]\nholding_rate_per_year = -0.2", "costs.holding_rate_per_year"),
+        ("[costs]\ntour_cents = 'much'", "costs.tour_cents"),
+        ("[frictions]\nrefuse_share = nan", "frictions.refuse_share"),
+        ("panel_expansion = inf", "panel_expansion"),
+        ("panel_expansion = nan", "panel_expansion"),
+        ("seed = -1", "seed"),
+        ("lead_time_extra_days = 400", "lead_time_extra_days"),
+        ("[policy]\nparams = { reorder_cover_days = 'long' }", "policy.params.reorder_cover_days"),
+        ("[policy]\nparam = {}", "policy.param"),
+        ("[generated]\nstores = 'three'", "generated.stores"),
+        ("demand = 'bootstrap'", "bootstrap_weeks"),
+        ("bootstrap_weeks = [1, 1]", "bootstrap_weeks"),
+        ("demand = 'bootstrap'\nbootstrap_weeks = [1, 9]", "bootstrap_weeks"),
     ],
 )
 def test_what_can_not_be_simulated_is_refused_by_its_key(tmp_path, text, field):
@@ -72,6 +91,27 @@ def test_what_can_not_be_simulated_is_refused_by_its_key(tmp_path, text, field):
     with pytest.raises(InvalidInput) as caught:
         load_scenario(write(tmp_path, "x", f'name = "x"\nextends = "base"\n{text}'))
     assert caught.value.field == field
+
+
+def test_a_wrong_value_is_told_with_file_and_line(tmp_path):
+    """Where to put the cursor."""
+    path = write(tmp_path, "x", 'name = "x"\nextends = "base"\n\n[costs]\ntour_cents = "much"')
+    with pytest.raises(ScenarioInvalid) as caught:
+        load_scenario(path)
+    assert caught.value.row == f"{path}:5"
+    assert "int or float" in caught.value.remedy
+
+
+def test_later_suppliers_and_bootstrap_weeks_reach_the_world(tmp_path):
+    """Keys do what they say."""
+    text = (
+        'name = "x"\nextends = "base"\nweeks = [9, 12]\nkpi_from_week = 10\n'
+        'demand = "bootstrap"\nbootstrap_weeks = [3, 8]\nlead_time_extra_days = 2'
+    )
+    world = load_scenario(write(tmp_path, "x", text)).world(tmp_path)
+    assert world.bootstrap_days == (14, 55)
+    assert world.lead_time_extra_days == 2
+    assert (world.first_day, world.days, world.warmup_days) == (56, 28, 7)
 
 
 def test_broken_toml_is_told_with_its_line(tmp_path):

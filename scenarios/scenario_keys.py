@@ -1,0 +1,207 @@
+"""What a scenario file may say: keys, types, limits, and where a fault stands."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from policies.domain.errors import InvalidInput, ScenarioInvalid
+from policies.domain.facts import CostModel
+from policies.registry import build_bundle
+from twin.scenario import Frictions, StoreRules, WarehouseRules
+
+_NUMBER = (int, float)
+PARTS: dict[str, type[Any]] = {
+    "frictions": Frictions,
+    "store": StoreRules,
+    "warehouse": WarehouseRules,
+    "costs": CostModel,
+}
+# key -> accepted types; tables of dataclasses are checked field by field
+KEYS: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "about": (str,),
+    "extends": (str,),
+    "chain": (str,),
+    "generated": (dict,),
+    "weeks": (list,),
+    "bootstrap_weeks": (list,),
+    "kpi_from_week": (int,),
+    "demand": (str,),
+    "panel_expansion": _NUMBER,
+    "demand_factor": _NUMBER,
+    "trucks_factor": _NUMBER,
+    "lead_time_extra_days": (int,),
+    "opening_cover_days": _NUMBER,
+    "replications": (int,),
+    "seed": (int,),
+    "policy": (dict,),
+    **dict.fromkeys(PARTS, (dict,)),
+}
+GENERATED: dict[str, tuple[type, ...]] = {
+    "stores": (int,),
+    "skus": (int,),
+    "days": (int,),
+    "lines_per_store_day": _NUMBER,
+    "seed": (int,),
+}
+POLICY: dict[str, tuple[type, ...]] = {"name": (str,), "params": (dict,)}
+DEMANDS = ("replay", "expansion", "bootstrap")
+_ANNOTATED: dict[str, tuple[type, ...]] = {
+    "float": _NUMBER,
+    "int": (int,),
+    "bool": (bool,),
+    "str": (str,),
+}
+
+
+def check_keys(values: dict[str, Any], source: str) -> None:
+    """Every key known, every value of a type it can have, every number a number."""
+    _check_table(values, KEYS, "", source)
+    for key, kind in PARTS.items():
+        types = {item.name: _ANNOTATED[str(item.type)] for item in fields(kind)}
+        _check_table(values.get(key, {}), types, f"{key}.", source)
+    _check_table(values.get("generated", {}), GENERATED, "generated.", source)
+    policy = values.get("policy", {})
+    _check_table(policy, POLICY, "policy.", source)
+    for key, value in policy.get("params", {}).items():
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise _wrong(f"policy.params.{key}", value, "number or boolean", source)
+
+
+def _check_table(
+    table: dict[str, Any], known: Mapping[str, tuple[type, ...]], prefix: str, source: str
+) -> None:
+    for key, value in table.items():
+        if key not in known:
+            raise ScenarioInvalid(
+                f"{source} has the unknown key {prefix}{key}",
+                field=prefix + key,
+                row=line_of(source, key),
+                remedy=nearest(key, known),
+            )
+        kinds = known[key]
+        is_flag = isinstance(value, bool) and bool not in kinds
+        is_endless = isinstance(value, float) and not math.isfinite(value)
+        if is_flag or is_endless or not isinstance(value, kinds):
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise _wrong(prefix + key, value, names, source)
+
+
+def _wrong(field: str, value: Any, wanted: str, source: str) -> ScenarioInvalid:
+    return ScenarioInvalid(
+        f"{source}: {field} is {value!r}, a {type(value).__name__}",
+        field=field,
+        row=line_of(source, field.rpartition(".")[2]),
+        remedy=f"give a value of type {wanted}",
+    )
+
+
+def line_of(source: str, key: str) -> str:
+    """``file:line`` of the first line that sets `key`, or the source alone."""
+    path = Path(source)
+    if path.suffix == ".toml" and path.exists():
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if re.search(rf"(^|[\s{{,\[.]){re.escape(key)}[\"']?\s*(=|\])", text):
+                return f"{source}:{number}"
+    return source
+
+
+def _check_weeks(values: dict[str, Any], key: str, source: str) -> None:
+    weeks = values[key]
+    if len(weeks) != 2 or not all(type(w) is int for w in weeks) or not 1 <= weeks[0] <= weeks[1]:
+        raise ScenarioInvalid(
+            f"{source}: {key} is {weeks}",
+            field=key,
+            row=line_of(source, key),
+            remedy="give the first and the last week, as [2, 40]",
+        )
+
+
+def _check_demand(values: dict[str, Any], source: str) -> None:
+    """What the demand is drawn from, and what can be drawn from it."""
+    demand = values.get("demand", "replay")
+
+    def refuse(detail: str, key: str, remedy: str) -> ScenarioInvalid:
+        return ScenarioInvalid(
+            f"{source}: {detail}", field=key, row=line_of(source, key), remedy=remedy
+        )
+
+    if demand not in DEMANDS:
+        raise refuse(f"demand is {demand!r}", "demand", nearest(demand, DEMANDS))
+    if values.get("demand_factor", 1) != 1 and demand == "replay":
+        raise refuse(
+            "recorded receipts can't be scaled", "demand_factor", "set demand = 'expansion'"
+        )
+    if (demand == "bootstrap") != ("bootstrap_weeks" in values):
+        raise refuse(
+            "bootstrap demand and the weeks it is drawn from belong together",
+            "bootstrap_weeks",
+            "set demand = 'bootstrap' and bootstrap_weeks = [first, last]",
+        )
+    if demand == "bootstrap":
+        _check_weeks(values, "bootstrap_weeks", source)
+        if values["bootstrap_weeks"][1] >= values["weeks"][0]:
+            raise refuse(
+                "bootstrap_weeks reach into the simulated weeks",
+                "bootstrap_weeks",
+                "draw from weeks before the first simulated one",
+            )
+
+
+def check_whole(values: dict[str, Any], source: str) -> None:
+    """What can only be said of all keys together."""
+    for key in ("name", "weeks", "policy"):
+        if key not in values:
+            raise ScenarioInvalid(
+                f"{source} lacks {key}", field=key, row=source, remedy="extend 'base' or set it"
+            )
+    _check_weeks(values, "weeks", source)
+    weeks = values["weeks"]
+    _check_demand(values, source)
+    limits: tuple[tuple[str, float, float], ...] = (
+        ("kpi_from_week", weeks[0], weeks[1]),
+        ("replications", 1, 1_000),
+        ("seed", 0, 2**63),
+        ("lead_time_extra_days", 0, 365),
+        ("opening_cover_days", 0, 1_000),
+        ("panel_expansion", 1e-6, 1e6),
+        ("demand_factor", 1e-6, 1e6),
+        ("trucks_factor", 1e-6, 1e6),
+    )
+    for key, low, high in limits:
+        if key in values and not low <= values[key] <= high:
+            raise ScenarioInvalid(
+                f"{source}: {key} is {values[key]}",
+                field=key,
+                row=line_of(source, key),
+                remedy=f"{low:g} to {high:g}",
+            )
+    for part in PARTS:
+        for key, value in values.get(part, {}).items():
+            if isinstance(value, _NUMBER) and value < 0:
+                raise ScenarioInvalid(
+                    f"{source}: {part}.{key} is {value}",
+                    field=f"{part}.{key}",
+                    row=line_of(source, key),
+                    remedy="0 or more",
+                )
+    try:
+        build_bundle(values["policy"].get("name", ""), values["policy"].get("params", {}))
+        for part, kind in PARTS.items():
+            kind(**values.get(part, {}))
+    except InvalidInput as error:
+        error.row = source if error.field is None else line_of(source, error.field.split(".")[-1])
+        raise
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A remedy: the nearest known name, or all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names)}"
