@@ -19,12 +19,13 @@ from policies.domain.kpis import KPIS, value
 from policies.registry import build_bundle
 from scenarios.chains import chain_of
 from scenarios.compare import RESAMPLED, compare
-from scenarios.jobs import write_whole
 from scenarios.promote import examine, release_of, write_release
-from scenarios.runner import Job, Policy, run_jobs
+from scenarios.run_folder import RunFolder
+from scenarios.runner import Policy
 from scenarios.scenario import diff, load_scenario
 from scenarios.study import StudyFile, load_study
 from scenarios.tune import TuneResult, tune
+from scenarios.whole_files import write_whole
 from scenarios.worlds import chain_sha256, expansion_of, network_of
 from twin.output import code_sha256, dataset, manifest, read, result_sha256, write, write_manifest
 
@@ -57,7 +58,10 @@ def run_command(
     seed: int | None = None,
     progress: Any = None,
 ) -> dict[str, Any]:
-    """Simulate a scenario; the folder holds result.nc, manifest.json and scenario.json."""
+    """Simulate a scenario; the folder holds result.nc, manifest.json and scenario.json.
+
+    Replications that lie there from before, of the same scenario and code, are kept.
+    """
     began = time.perf_counter()
     found = load_scenario(source)
     if seed is not None:
@@ -67,11 +71,8 @@ def run_command(
         raise ScenarioInvalid(f"replications is {count}", field="--replications")
     chain = chain_of(found)
     world, policy = found.world(chain), found.policy()
-    jobs = [Job(world, policy, r, keep_all=True) for r in range(count)]
-    outcomes = run_jobs(jobs, workers, progress)
-    results = [one.result for one in outcomes if one.result is not None]
+    results = RunFolder(out, world, policy).run(count, workers, progress)
     data = dataset(results, network_of(str(chain)).skus.ids)
-    out.mkdir(parents=True, exist_ok=True)
     write(data, out / "result.nc")
     (out / "scenario.json").write_text(
         json.dumps({"values": found.values, "chain": str(chain)}, indent=1)
@@ -85,7 +86,8 @@ def run_command(
         seconds={"total": time.perf_counter() - began},
     )
     write_manifest(content, out / "manifest.json")
-    facts = [one.facts for one in outcomes]
+    window = (world.first_day + world.warmup_days, world.last_day)
+    facts = [one.facts.window(*window) for one in results]
     return {
         "kpis": kpi_table(facts, world.costs),
         "seconds": time.perf_counter() - began,
@@ -128,6 +130,7 @@ def compare_command(runs: Sequence[Path]) -> dict[str, Any]:
         )
     base_about, base = arms[0]
     network = network_of(base_about["chain"])
+    costs = CostModel(**base_about["values"].get("costs", {}))
     rows: list[dict[str, Any]] = []
     for folder, (_, facts) in zip(runs[1:], arms[1:], strict=True):
         if facts[0].locations != base[0].locations or facts[0].days != base[0].days:
@@ -136,9 +139,7 @@ def compare_command(runs: Sequence[Path]) -> dict[str, Any]:
                 field="runs",
                 remedy="compare runs of one chain and window",
             )
-        rows += [
-            {**one.row(), "run": str(folder)} for one in compare(base, facts, network, CostModel())
-        ]
+        rows += [{**one.row(), "run": str(folder)} for one in compare(base, facts, network, costs)]
     return {"kpis": rows, "resampled": RESAMPLED}
 
 

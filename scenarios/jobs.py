@@ -18,6 +18,7 @@ from typing import Any
 
 from policies.domain.errors import InvalidInput
 from scenarios.scenario import from_values
+from scenarios.whole_files import write_whole
 
 JOBS = Path("var/jobs")
 ENDED = ("done", "failed", "stopped")
@@ -134,10 +135,3 @@ def _is_alive(home: Path) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def write_whole(path: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all: readers never see half a file."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, default=str))
-    part.replace(path)

@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from policies.domain.errors import ScenarioInvalid, StoretwinError
 from policies.domain.facts import DayFacts
 from policies.registry import build_bundle
 from scenarios.worlds import WorldSpec, demand_of, scenario_of
+from twin.output import dataset, write
 from twin.result import RunResult, Trace
 from twin.run import simulate
 
@@ -52,6 +54,7 @@ class Policy:
 class Job:
     """One run. Only the facts of the KPI window come back, unless `keep_all`.
 
+    With `part` the whole result is written there by the process that made it.
     `before_days` days ahead of the window come back too, summed over the chain: they tell
     how much a fortnight differs from the next.
     """
@@ -61,6 +64,7 @@ class Job:
     replication: int
     keep_all: bool = False
     before_days: int = 0
+    part: str = ""
     trace: Trace = field(default_factory=Trace)
 
 
@@ -106,6 +110,8 @@ def run_job(job: Job) -> Outcome:
             f"the run ended with {type(error).__name__}: {error} ({_named(job)})",
             remedy="run this world, policy, replication and seed alone; report it",
         ) from error
+    if job.part:
+        write(dataset([result], scenario.network.skus.ids), Path(job.part))
     first = world.first_day + world.warmup_days
     facts = result.facts.window(first, world.last_day)
     return Outcome(
@@ -164,9 +170,15 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, progress: Tell | None = None
             found[futures[future]] = future.result()
             done += 1
             tell(done, len(jobs))
-    except BaseException:
+    except BaseException as error:
         _pools.pop((workers, str(Path.cwd())), None)
         pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            open_jobs = [_named(jobs[i]) for i in range(len(jobs)) if i not in found]
+            raise RunFailed(
+                f"a worker process was killed; not done: {'; '.join(open_jobs[:workers])}",
+                remedy="most often memory ran out: use fewer workers",
+            ) from error
         raise
     return [found[i] for i in range(len(jobs))]
 

@@ -16,9 +16,9 @@ from policies.domain.facts import DayFacts
 from policies.domain.kpis import kpi, value
 from scenarios.chains import chain_of
 from scenarios.compare import RESAMPLED, compare
-from scenarios.jobs import write_whole
 from scenarios.runner import Job, Policy, run_job
 from scenarios.scenario import ScenarioFile, diff, load_scenario
+from scenarios.whole_files import write_whole
 from scenarios.worlds import network_of
 
 HEADLINE = "cost_per_unit_demanded"

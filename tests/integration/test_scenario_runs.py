@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -9,12 +10,12 @@ import pytest
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.domain.kpis import KPIS, kpi, value
-from scenarios import jobs
+from scenarios import jobs, runner
 from scenarios.chains import generated
 from scenarios.commands import compare_command, run_command
 from scenarios.compare import paired_difference
 from scenarios.gate import judge
-from scenarios.runner import Job, Policy, run_jobs
+from scenarios.runner import Job, Policy, RunFailed, run_jobs
 from scenarios.scenario import load_scenario
 from scenarios.worlds import network_of
 
@@ -34,6 +35,52 @@ def test_two_workers_write_the_same_bytes_as_one(at_home):
     assert one["result_sha256"] == two["result_sha256"]
     other = run_command("tiny", out=at_home / "three", replications=3, seed=9)
     assert other["result_sha256"] != one["result_sha256"]
+
+
+def test_a_run_that_was_cut_off_goes_on_and_ends_with_the_same_bytes(at_home, monkeypatch):
+    """What is done is kept; the state says how far it is, and why it stopped."""
+    from scenarios import run_folder
+
+    whole = run_command("tiny", out=at_home / "whole", replications=3)
+
+    def cut(jobs, workers, tell):
+        runner.run_jobs(jobs[:2], workers, tell)
+        raise RunFailed("the lights went out")
+
+    monkeypatch.setattr(run_folder, "run_jobs", cut)
+    with pytest.raises(RunFailed):
+        run_command("tiny", out=at_home / "cut", replications=3)
+    state = json.loads((at_home / "cut/state.json").read_text())
+    assert (state["state"], state["done"], state["whole"]) == ("failed", 2, 3)
+    assert "lights" in state["error"]
+    assert not (at_home / "cut/result.nc").exists()
+
+    ran = []
+
+    def noted(jobs, workers, tell):
+        ran.extend(job.replication for job in jobs)
+        return runner.run_jobs(jobs, workers, tell)
+
+    monkeypatch.setattr(run_folder, "run_jobs", noted)
+    again = run_command("tiny", out=at_home / "cut", replications=3)
+    assert ran == [2]
+    assert again["result_sha256"] == whole["result_sha256"]
+    assert again["kpis"] == whole["kpis"]
+    assert (at_home / "cut/result.nc").read_bytes() == (at_home / "whole/result.nc").read_bytes()
+    run_command("tiny", out=at_home / "cut", replications=2, seed=5)
+    assert ran == [2, 0, 1]
+
+
+def test_a_comparison_uses_the_scenarios_own_costs(at_home):
+    """Not the defaults."""
+    text = 'name = "dear"\nextends = "tiny"\n[costs]\ntour_cents = 400000.0'
+    (at_home / "dear.toml").write_text(text)
+    run_command(str(at_home / "dear.toml"), out=at_home / "a", replications=1)
+    run_command("tiny", out=at_home / "b", replications=1)
+    dear = compare_command([at_home / "a", at_home / "b"])["kpis"]
+    plain = compare_command([at_home / "b", at_home / "a"])["kpis"]
+    cost = [next(r for r in rows if r["name"] == "cost_per_case") for rows in (dear, plain)]
+    assert cost[0]["incumbent"] > 5 * cost[1]["incumbent"]
 
 
 def test_a_run_compared_with_itself_differs_by_nothing(at_home):
