@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -195,5 +197,18 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     if key not in _pools:
         # Spawned, not forked: a forked child would share the parent's threads and locks.
         context = multiprocessing.get_context("spawn")
-        _pools[key] = ProcessPoolExecutor(workers, mp_context=context)
+        _pools[key] = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
     return _pools[key]
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next job for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end with parent", daemon=True).start()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +85,38 @@ def test_a_comparison_uses_the_scenarios_own_costs(at_home):
     plain = compare_command([at_home / "b", at_home / "a"])["kpis"]
     cost = [next(r for r in rows if r["name"] == "cost_per_case") for rows in (dear, plain)]
     assert cost[0]["incumbent"] > 5 * cost[1]["incumbent"]
+
+
+def test_workers_end_when_their_parent_is_killed(at_home):
+    """Or every cut-off run would leave its processes behind for good."""
+    text = (
+        "import os, time\n"
+        "from scenarios.runner import _pool\n"
+        "if __name__ == '__main__':\n"
+        "    print(_pool(1).submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    (at_home / "parent.py").write_text(text)
+    root = str(Path(__file__).resolve().parents[2])
+    parent = subprocess.Popen(
+        [sys.executable, "parent.py"],
+        cwd=at_home,
+        env={**os.environ, "PYTHONPATH": root},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with parent:
+        worker = int(parent.stdout.readline())
+        os.kill(worker, 0)
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker outlived its parent")
 
 
 def test_a_run_compared_with_itself_differs_by_nothing(at_home):
@@ -168,7 +204,6 @@ def test_a_job_that_is_stopped_or_dies_says_so(at_home):
     job = jobs.submit(form)
     assert jobs.stop(job)["state"] == "stopped"
     died = jobs.submit(form)
-    import os
     import signal
 
     os.killpg(int((jobs.JOBS / died / "pid").read_text()), signal.SIGKILL)
