@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from policies.domain.errors import StoretwinError
 from policies.domain.facts import DayFacts
@@ -75,7 +76,9 @@ def _state(
     gaps = np.array(
         [float(value(one, b, costs) - value(one, a, costs)) for a, b in zip(*arms, strict=True)]
     )
-    half = 1.96 * gaps.std(ddof=1) / np.sqrt(done) if done > 1 else None
+    half = None
+    if done > 1:
+        half = stats.t.ppf(0.975, done - 1) * gaps.std(ddof=1) / np.sqrt(done)
     return {
         "state": "running",
         "done": done,

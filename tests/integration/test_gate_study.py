@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import pytest
 
@@ -14,6 +15,7 @@ from scenarios.runner import Job, Policy, RunFailed, run_job, run_jobs
 from scenarios.scenario import load_scenario
 from scenarios.study import load_study
 from scenarios.worlds import scenario_of
+from tests.shared_data import ROOT
 
 CHAIN = """
 name = "small"
@@ -179,6 +181,20 @@ def test_a_study_that_can_not_be_run_is_refused_by_its_key(at_desk, old, new, fi
         load_study(edited(at_desk, "broken", (old, new)))
     assert caught.value.field == field
     assert caught.value.remedy or "lie between" in caught.value.detail
+
+
+def test_the_documented_study_is_one(tmp_path):
+    """Every key of the example exists, and the example names every key."""
+    from scenarios.study import KEYS
+
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    example = tmp_path / "study.toml"
+    example.write_text(text.split("```toml\n")[1].split("```")[0])
+    found = load_study(example)
+    assert found.incumbent.name == "incumbent"
+    written = tomllib.loads(example.read_text())
+    for section in ("weeks", "budget", "gate"):
+        assert set(written[section]) == set(KEYS[section])
 
 
 def test_the_gates_weeks_can_not_be_the_tuners(at_desk):
