@@ -25,9 +25,12 @@ WEEK_SD, MEMORY = 0.1, 0.3
 NEAR = {"reviews_per_week": 2, **{f"fractile_{i}": 0.95 for i in range(6)}}
 PAIRS = {
     "another policy": (("incumbent", {"reviews_per_week": 2}), ("base-stock", NEAR)),
-    "equal cost": (
+    # Different in every world, and by next to nothing in the mean. With half-lives of 21.00
+    # and 21.02 most worlds are the same to the cent, so that an interval of no width at 0
+    # misses a "truth" of -0.0001: that pair tells nothing of coverage.
+    "nearly equal cost": (
         ("base-stock", NEAR),
-        ("base-stock", {**NEAR, "half_life_days": 21.02}),
+        ("base-stock", {**NEAR, "half_life_days": 23.0}),
     ),
 }
 
