@@ -16,12 +16,18 @@ from sqlalchemy import Connection, func, insert, select, update
 from ops_api.counts.tables import COUNT_LINES, COUNTS
 from ops_api.errors import CountOutdated, SelfApproval, StateInvalid
 from ops_api.ledger import rows as made
-from ops_api.ledger.rows import derived_id
+from ops_api.ledger.rows import Stamp, derived_id
 from ops_api.ledger.schema import COUNT_BASELINES, MOVEMENTS
-from ops_api.ledger.shelf import Shelves
+from ops_api.ledger.shelf import Shelves, shrink_reservations
 from ops_api.ledger.write import post, record_audit
 from ops_api.masterdata.tables import SKUS
-from ops_api.tasks.service import COUNT, TaskDraft, close_tasks, open_tasks
+from ops_api.tasks.service import (
+    COUNT,
+    RESERVATION_SHORT,
+    TaskDraft,
+    close_tasks,
+    open_tasks,
+)
 from ops_api.transfers.documents import Act
 from ops_api.web.registry import unknown_document
 from policies.domain.ledger import MovementKind
@@ -155,21 +161,7 @@ def post_line(
             row=line.sku,
             remedy="nothing to do: the newer count stands",
         )
-    difference = line.units - expected
-    rows = []
-    if difference:
-        # What the book lost since the count can't be taken out of it again.
-        shelves = Shelves.read(connection, [(location, line.sku)], since=act.occurred_at)
-        now = sum(shelves.on_hand[location, line.sku].values())
-        effective = max(difference, -now)
-        stamp = act.stamp(document)
-        if effective:
-            rows.append(
-                made.count_difference(
-                    MovementKind.ADJUST, stamp, line.event_id, line.sku, location, effective
-                )
-            )
-    post(connection, rows, listeners=act.listeners)
+    _post_difference(connection, location, document, line, line.units - expected, act)
     connection.execute(
         insert(COUNT_BASELINES).values(
             location=location,
@@ -183,6 +175,38 @@ def post_line(
     close_tasks(
         connection, [TaskDraft(COUNT, location, line.sku)], at=act.recorded_at, actor=act.actor
     )
+
+
+def _post_difference(
+    connection: Connection, location: str, document: str, line: Counted, difference: int, act: Act
+) -> None:
+    cell = (location, line.sku)
+    stamp = act.stamp(document)
+    shelves = Shelves.read(connection, [cell], since=act.occurred_at)
+    if difference > 0:
+        shelves.rows.append(
+            made.count_difference(
+                MovementKind.ADJUST, stamp, line.event_id, line.sku, location, difference
+            )
+        )
+    elif difference < 0:
+        # The book sold some of it since the count: those were on the shelf after all,
+        # found now, while the count stays what it was at its own time.
+        shelves.take(
+            MovementKind.ADJUST,
+            stamp,
+            line.event_id,
+            cell,
+            "COUNT",
+            -difference,
+            found=Stamp(act.recorded_at, act.recorded_at, act.actor, act.device, document),
+        )
+    # What is not there can't stay promised.
+    overrun = shelves.overrun_reservations()
+    touched = shrink_reservations(connection, overrun) if overrun else []
+    post(connection, shelves.rows, release=overrun, listeners=act.listeners)
+    drafts = [TaskDraft(RESERVATION_SHORT, key[0], key[1], doc) for doc, key in touched]
+    open_tasks(connection, drafts, at=act.recorded_at, cause=line.event_id)
 
 
 def expected_units(connection: Connection, location: str, sku: str, at: int) -> int:

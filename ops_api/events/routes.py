@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from ops_api.clock import epoch
 from ops_api.counts.service import Counted, create_count, submit
@@ -14,6 +14,7 @@ from ops_api.ledger.clocks import check_not_ahead, clock_offset, is_too_old
 from ops_api.ledger.idempotency import Keyed, digest, run_keyed
 from ops_api.ledger.reversal import reverse_movement
 from ops_api.ledger.rows import derived_id
+from ops_api.ledger.schema import IDEMPOTENCY
 from ops_api.masterdata.queries import known_skus
 from ops_api.masterdata.service import require_location
 from ops_api.sales.schemas import BatchAnswer
@@ -28,6 +29,9 @@ from ops_api.web.fields import EventId, Identifier, Moment, OptionalId, Sequence
 from ops_api.web.registry import Call, Endpoint, Registry, Rows, unknown_document
 from ops_api.writeoffs.service import draft, post_write_off
 from policies.domain.errors import InvalidInput, StoretwinError, UnknownSku
+
+# Facts that a closed document or missing master data keeps out: they wait as tasks.
+_PARKED = frozenset({"STATE_INVALID", "SKU_UNKNOWN"})
 
 
 class Event(Strict):
@@ -92,7 +96,7 @@ def _one(call: Call, row: int, event: Event, offset: int) -> dict[str, Any]:
         check_not_ahead(at, call.now, call.settings.future_tolerance_s, row)
 
         def work() -> tuple[int, dict[str, Any]]:
-            return _do(call, event, at)
+            return _do_or_park(call, event, at)
 
         done: Keyed = run_keyed(
             call.connection,
@@ -111,23 +115,61 @@ def _one(call: Call, row: int, event: Event, offset: int) -> dict[str, Any]:
     return {"row": row, "event_id": event.event_id, "status": status, "answer": done.answer}
 
 
-def _do(call: Call, event: Event, at: int) -> tuple[int, dict[str, Any]]:
-    connection = call.connection
-    require_location(connection, event.location)
-    act = Act(
-        call.principal.person,
-        at,
-        call.now,
-        event.device or call.principal.device,
-        call.settings.stock_listeners,
+def _do_or_park(call: Call, event: Event, at: int) -> tuple[int, dict[str, Any]]:
+    """Record what happened; what the books can't take yet waits for a person, never lost."""
+    require_location(call.connection, event.location)
+    actor, device = call.principal.person, event.device or call.principal.device
+    code = "OLD"
+    if not is_too_old(at, call.now, call.settings.past_tolerance_s):
+        nested = call.connection.begin_nested()
+        try:
+            answer = _do(call, event, _act(call, actor, device, at))
+        except StoretwinError as error:
+            nested.rollback()
+            if error.code not in _PARKED:
+                raise
+            code = error.code
+        else:
+            nested.commit()
+            return 200, answer
+    payload = {
+        "event": event.kind,
+        "body": json.loads(event.model_dump_json(by_alias=True)),
+        "at": at,
+        "actor": actor,
+        "device": device,
+        "code": code,
+    }
+    task = TaskDraft(PARKED, event.location, event.sku, event.event_id, payload)
+    open_tasks(call.connection, [task], at=call.now, cause=event.event_id)
+    return 202, {"status": "parked", "code": code}
+
+
+def post_parked(call: Call, payload: dict[str, Any]) -> dict[str, Any]:
+    """Post a parked event after all, as the deed of whoever did it.
+
+    Raises
+    ------
+    StoretwinError
+        Whatever still stands in the way; the task stays open.
+    """
+    event = Event.model_validate_json(json.dumps(payload["body"]))
+    act = _act(call, payload["actor"], payload["device"], payload["at"])
+    answer = _do(call, event, act)
+    call.connection.execute(
+        update(IDEMPOTENCY).where(IDEMPOTENCY.c.key == event.event_id).values(status=200)
     )
-    if is_too_old(at, call.now, call.settings.past_tolerance_s):
-        payload = {"event": event.kind, "body": json.loads(event.model_dump_json())}
-        task = TaskDraft(PARKED, event.location, "", event.event_id, payload)
-        open_tasks(connection, [task], at=call.now, cause=event.event_id)
-        return 202, {"status": "parked"}
+    return answer
+
+
+def _act(call: Call, actor: str, device: str, at: int) -> Act:
+    return Act(actor, at, call.now, device, call.settings.stock_listeners)
+
+
+def _do(call: Call, event: Event, act: Act) -> dict[str, Any]:
+    connection = call.connection
     if event.kind == "undo":
-        return 200, _undo(call, event, act)
+        return _undo(call, event, act)
     sku = _sku(connection, event)
     if event.kind == "receive":
         if not connection.execute(
@@ -137,13 +179,13 @@ def _do(call: Call, event: Event, at: int) -> tuple[int, dict[str, Any]]:
         ).first():
             raise unknown_document(event.transfer_id)
         arrival = Arrival(event.event_id, sku, event.quantity)
-        return 200, receive(connection, event.transfer_id, [arrival], act, accepts_over=True)
+        return receive(connection, event.transfer_id, [arrival], act, accepts_over=True)
     if event.kind == "count":
         document = "CT-" + derived_id(event.event_id)[:13]
         create_count(connection, document, event.location, event.reason or "shelf", act)
         counted = Counted(event.event_id, sku, event.quantity)
-        return 200, submit(connection, document, [counted], act)
-    return 200, _write_off(call, event, sku, act)
+        return submit(connection, document, [counted], act)
+    return _write_off(call, event, sku, act)
 
 
 def _write_off(call: Call, event: Event, sku: str, act: Act) -> dict[str, Any]:
@@ -169,7 +211,7 @@ def _undo(call: Call, event: Event, act: Act) -> dict[str, Any]:
     new = reverse_movement(
         call.connection,
         event.of,
-        actor=call.principal.person,
+        actor=act.actor,
         now=call.now,
         undo_s=call.settings.undo_s,
         is_manager=False,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from ops_api.errors import AlreadyReversed, ApprovalRequired, StateInvalid
-from ops_api.ledger.rows import Row, Stamp, derived_id, is_transit, reverse
+from ops_api.ledger.rows import Row, Stamp, derived_id, is_real, is_transit, reverse
 from ops_api.ledger.schema import MOVEMENTS
+from ops_api.ledger.shelf import rebases
 from ops_api.ledger.write import StockListener, post, record_audit
+from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
 from ops_api.web.registry import unknown_document
+from ops_api.writeoffs.tables import WRITE_OFFS
 from policies.domain.ledger import MovementKind
 
 # Steps of a document are undone by the document (receive again, close short), since a
@@ -22,6 +25,9 @@ _BY_DOCUMENT = frozenset(
         int(MovementKind.CLOSE_SHORT),
         int(MovementKind.REVERSE),
         int(MovementKind.COUNT_REBASE),
+        # A posted count is a baseline that later facts already lean on.
+        int(MovementKind.ADJUST),
+        int(MovementKind.AUTO_FOUND),
         int(MovementKind.OPENING),
     }
 )
@@ -67,7 +73,7 @@ def reverse_movement(
             "this movement belongs to a document's step",
             field="kind",
             row=movement_id,
-            remedy="correct the document instead",
+            remedy="correct the document, or count the shelf",
             facts={"document": found.document_id, "state": "posted"},
         )
     own = found.actor == actor and now - found.recorded_at <= undo_s
@@ -84,6 +90,37 @@ def reverse_movement(
     new_id = derived_id(movement_id, "reverse")
     stamp = Stamp(found.occurred_at, now, actor, "", found.document_id)
     of: Row = dict(found._mapping)
-    post(connection, [reverse(stamp, new_id, of)], listeners=listeners)
-    record_audit(connection, "movement.reverse", recorded_at=now, actor=actor, subject=movement_id)
+    row = reverse(stamp, new_id, of)
+    post(connection, [row, *rebases(connection, [row])], listeners=listeners)
+    _tell_document(connection, of)
+    record_audit(
+        connection,
+        "movement.reverse",
+        recorded_at=now,
+        actor=actor,
+        location=next((p for p in (row["to_location"], row["from_location"]) if is_real(p)), ""),
+        subject=movement_id,
+    )
     return new_id
+
+
+def _tell_document(connection: Connection, of: Row) -> None:
+    """The document behind a reversed row says the same as the ledger."""
+    document = of["document_id"]
+    if of["kind"] == MovementKind.WRITE_OFF:
+        connection.execute(
+            update(WRITE_OFFS).where(WRITE_OFFS.c.id == document).values(state="reversed")
+        )
+    elif of["kind"] == MovementKind.RECEIVE:
+        p = PURCHASE_LINES.c
+        changed = connection.execute(
+            update(PURCHASE_LINES)
+            .where(p.purchase_order_id == document, p.sku == of["sku"])
+            .values(received=p.received - of["quantity"])
+        )
+        if changed.rowcount:
+            connection.execute(
+                update(PURCHASE_ORDERS)
+                .where(PURCHASE_ORDERS.c.id == document, PURCHASE_ORDERS.c.state == "received")
+                .values(state="partially_received", received_at=None)
+            )

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
-from ops_api.ledger.rows import Row, Stamp, count_difference, derived_id, row
+from ops_api.ledger.rows import Row, Stamp, count_difference, derived_id, is_real, row
 from ops_api.ledger.schema import BALANCES, COUNT_BASELINES, RESERVATIONS
 from ops_api.ledger.write import Key
 from ops_api.masterdata.tables import LOTS
@@ -85,9 +85,15 @@ class Shelves:
         for sku, at in connection.execute(counts):
             self.counted[place, sku].append(at)
 
-    def count_after(self, cell: Cell, occurred_at: int) -> int | None:
-        """Time of the first posted count that has already seen what happened at `occurred_at`."""
-        return next((at for at in self.counted.get(cell, ()) if at >= occurred_at), None)
+    def count_after(self, cell: Cell, occurred_at: int, recorded_at: int) -> int | None:
+        """Time of the first posted count that has already seen what happened at `occurred_at`.
+
+        In the count's own second a late fact counts as seen; a deed that is recorded as it
+        happens comes after a count that is recorded already.
+        """
+        late = recorded_at > occurred_at
+        counts = self.counted.get(cell, ())
+        return next((at for at in counts if at > occurred_at or (late and at == occurred_at)), None)
 
     def take(
         self,
@@ -99,10 +105,17 @@ class Shelves:
         quantity: int,
         *,
         lot: str = "",
+        found: Stamp | None = None,
     ) -> list[Row]:
-        """Rows that take `quantity` from the shelf, whatever the book says is there."""
+        """Rows that take `quantity` from the shelf, whatever the book says is there.
+
+        Parameters
+        ----------
+        lot : taken first; what it lacks comes from the others
+        found : stamp of what the book did not have; by default that of the taking
+        """
         place, sku = cell
-        seen_by = self.count_after(cell, stamp.occurred_at)
+        seen_by = self.count_after(cell, stamp.occurred_at, stamp.recorded_at)
         if seen_by is not None:
             out = [row(kind, stamp, event, sku, place, to, quantity, lot=lot)]
             self.rows += [*out, self._rebase(stamp, event, cell, quantity, seen_by, lot)]
@@ -114,7 +127,7 @@ class Shelves:
             self.rows.append(
                 count_difference(
                     MovementKind.AUTO_FOUND,
-                    stamp,
+                    found or stamp,
                     derived_id(event, "auto_found"),
                     sku,
                     place,
@@ -143,7 +156,7 @@ class Shelves:
         """Post a row that brings goods to a shelf; a later count has already seen them."""
         cell = (made["to_location"], made["sku"])
         self.rows.append(made)
-        seen_by = self.count_after(cell, made["occurred_at"])
+        seen_by = self.count_after(cell, made["occurred_at"], made["recorded_at"])
         if made["condition"] != "good":
             return
         if seen_by is None:
@@ -161,7 +174,7 @@ class Shelves:
 
     def _split(self, cell: Cell, quantity: int, lot: str) -> list[tuple[str, int]]:
         lots = self.on_hand[cell]
-        order = [lot] if lot else list(lots)
+        order = [lot, *(name for name in lots if name != lot)] if lot else list(lots)
         parts = []
         for name in order:
             part = min(quantity, lots.get(name, 0))
@@ -195,6 +208,47 @@ class Shelves:
                 if missing > 0:
                     out[cell[0], cell[1], lot, "good"] = missing
         return out
+
+
+def rebases(connection: Connection, rows: Iterable[Row]) -> list[Row]:
+    """For rows that happened before a posted count: equal rows that keep today's stock.
+
+    The count has seen their effect, so history changes and the shelf does not.
+    """
+    out = []
+    c = COUNT_BASELINES.c
+    for made in rows:
+        for place, sign in ((made["to_location"], -1), (made["from_location"], 1)):
+            if not is_real(place) or made["condition"] != "good":
+                continue
+            late = made["recorded_at"] > made["occurred_at"]
+            since = made["occurred_at"] + (0 if late else 1)
+            seen_by = connection.execute(
+                select(func.min(c.counted_at)).where(
+                    c.location == place, c.sku == made["sku"], c.counted_at >= since
+                )
+            ).scalar()
+            if seen_by is None:
+                continue
+            then = Stamp(
+                seen_by,
+                made["recorded_at"],
+                made["actor"],
+                made["device"],
+                made["document_id"],
+            )
+            out.append(
+                count_difference(
+                    MovementKind.COUNT_REBASE,
+                    then,
+                    derived_id(made["movement_id"], "count_rebase", place),
+                    made["sku"],
+                    place,
+                    sign * made["quantity"],
+                    lot=made["lot"],
+                )
+            )
+    return out
 
 
 def shrink_reservations(connection: Connection, overrun: dict[Key, int]) -> list[tuple[str, Key]]:

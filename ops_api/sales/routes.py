@@ -46,6 +46,7 @@ def sales_batch(call: Call) -> dict[str, Any]:
             line.device,
             line.sequence,
             line.lot,
+            epoch(line.occurred_at),
         )
         for row, line in batch.numbered()
     ]

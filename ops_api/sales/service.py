@@ -27,7 +27,8 @@ from policies.domain.ledger import MovementKind
 class Sale:
     """One receipt line with its times in whole seconds of UTC since 1970.
 
-    `location` and `sku` are as sent; `row` is the line's number in its batch.
+    `location` and `sku` are as sent; `row` is the line's number in its batch;
+    `claimed_at` is the device's own time, `occurred_at` the same on our clock.
     """
 
     row: int
@@ -41,6 +42,7 @@ class Sale:
     device: str = ""
     sequence: int = 0
     lot: str = ""
+    claimed_at: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -54,6 +56,7 @@ class Sale:
             self.device,
             self.sequence,
             self.lot,
+            self.claimed_at,
         )
 
 
@@ -91,6 +94,8 @@ def post_sales(
         try:
             _check(sale, skus, places, poster)
         except (UnknownSku, UnknownLocation) as error:
+            if force:
+                raise
             parked.append((sale, error))
         except StoretwinError as error:
             answers[sale.row] = refused(sale.row, sale.event_id, error)

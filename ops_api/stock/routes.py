@@ -12,7 +12,7 @@ from ops_api.ledger.rows import ACTUAL
 from ops_api.ledger.schema import AUDIT, MOVEMENTS
 from ops_api.masterdata.queries import gtins_of, list_locations, list_skus
 from ops_api.masterdata.service import require_location
-from ops_api.people.roles import EXECUTIVE, KEEPER, MANAGER
+from ops_api.people.roles import EXECUTIVE, KEEPER, MANAGER, Principal
 from ops_api.stock.queries import in_transit_to, stock_as_of, stock_now
 from ops_api.web.registry import Call, Chain, Document, Endpoint, Registry, Rows, Site
 from ops_api.web.schemas import Empty, JsonObject, MovementQuery, PageQuery, StockQuery
@@ -115,17 +115,26 @@ def _movement(row: Any) -> dict[str, Any]:
 
 def reverse(call: Call) -> dict[str, Any]:
     """Undo a movement by its exact opposite; own ones for ten minutes, later a manager."""
-    leads = {EXECUTIVE, KEEPER, MANAGER}.intersection(call.principal.roles)
+    places = ends_of(call.connection, call.path["id"])
     new = reverse_movement(
         call.connection,
         call.path["id"],
         actor=call.principal.person,
         now=call.now,
         undo_s=call.settings.undo_s,
-        is_manager=bool(leads),
+        is_manager=leads_at(call.principal, places),
         listeners=call.settings.stock_listeners,
     )
     return {"movement_id": new, "reverses": call.path["id"]}
+
+
+def leads_at(principal: Principal, places: tuple[str, ...]) -> bool:
+    """Whether a manager's rights of this person reach one of the places."""
+    leads = {EXECUTIVE, KEEPER, MANAGER}
+    return any(
+        grant.role in leads and (grant.locations is None or grant.locations.intersection(places))
+        for grant in principal.grants
+    )
 
 
 def audit(call: Call) -> dict[str, Any]:

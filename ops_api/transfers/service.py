@@ -15,6 +15,7 @@ from ops_api.errors import InsufficientStock, SelfApproval
 from ops_api.ledger import rows as made
 from ops_api.ledger.rows import derived_id
 from ops_api.ledger.schema import BALANCES, RESERVATIONS
+from ops_api.ledger.shelf import rebases
 from ops_api.ledger.write import (
     Key,
     announce,
@@ -109,7 +110,8 @@ def ship(
 
     Parameters
     ----------
-    shipped : units by SKU; default what was approved
+    shipped : units by SKU; default what is still reserved, which a sale of promised
+        goods or a count may have made less than what was approved
 
     Raises
     ------
@@ -118,7 +120,14 @@ def ship(
     head = transfer_head(connection, document)
     require_state(head, ("reserved", "picking"))
     lines = transfer_lines(connection, document)
-    amounts = {line.line: line.approved for line in lines}
+    held = dict.fromkeys((line.line for line in lines), 0)
+    for row in connection.execute(
+        select(RESERVATIONS.c.line, RESERVATIONS.c.quantity).where(
+            RESERVATIONS.c.document_id == document
+        )
+    ):
+        held[row.line] += row.quantity
+    amounts = held
     if shipped is not None:
         by_sku = {line.sku: line.line for line in lines}
         for sku in shipped:
@@ -139,7 +148,11 @@ def ship(
         for line in lines
         if amounts[line.line] > 0
     ]
-    post(connection, rows, release=release, listeners=act.listeners)
+    moved = [*rows, *rebases(connection, rows)]
+    if moved:
+        post(connection, moved, release=release, listeners=act.listeners)
+    else:
+        move_balances(connection, {}, release)
     connection.execute(delete(RESERVATIONS).where(RESERVATIONS.c.document_id == document))
     set_units(connection, document, "shipped", amounts)
     set_units(connection, document, "picked", amounts)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from ops_api.errors import AlreadyReversed, ApprovalRequired
 from ops_api.ledger.rows import Row, derived_id, reverse
 from ops_api.ledger.schema import MOVEMENTS
+from ops_api.ledger.shelf import rebases
 from ops_api.ledger.write import post, record_audit
 from ops_api.transfers.documents import (
     Act,
@@ -58,7 +59,7 @@ def take_back(connection: Connection, event_id: str, act: Act, undo_s: int) -> d
         reverse(stamp, derived_id(part.movement_id, "reverse"), dict(part._mapping))
         for part in parts.values()
     ]
-    post(connection, rows, listeners=act.listeners)
+    post(connection, [*rows, *rebases(connection, rows)], listeners=act.listeners)
     lines = {line.sku: line.line for line in transfer_lines(connection, document)}
     for name, part in parts.items():
         add_units(connection, document, _COLUMNS[name], {lines[part.sku]: -part.quantity})

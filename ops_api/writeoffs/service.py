@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from ops_api.errors import ApprovalRequired, ReasonRequired, SelfApproval, StateInvalid
 from ops_api.ledger import rows as made
+from ops_api.ledger.shelf import rebases
 from ops_api.ledger.write import post, record_audit
 from ops_api.masterdata.tables import SKUS
 from ops_api.transfers.documents import Act
@@ -90,7 +91,7 @@ def post_write_off(
     row = made.write_off(
         stamp, made.derived_id(document, "write_off"), found.sku, found.location, found.quantity
     )
-    post(connection, [row], listeners=act.listeners)
+    post(connection, [row, *rebases(connection, [row])], listeners=act.listeners)
     connection.execute(
         update(WRITE_OFFS)
         .where(WRITE_OFFS.c.id == document)
