@@ -21,8 +21,9 @@ from ops_api.ledger.schema import (
     NEVER_CHANGED,
     RESERVATIONS,
 )
-from ops_api.masterdata.tables import SKUS
+from ops_api.masterdata.tables import LOCATIONS, SKUS
 from ops_api.transfers.tables import TRANSFER_LINES, TRANSFERS
+from policies.domain.ledger import VIRTUAL_NAMES, MovementKind
 
 INVARIANTS = tuple(f"I{i}" for i in range(1, 12))
 _KEY = ["location", "sku", "lot", "condition"]
@@ -32,7 +33,7 @@ _CLOCK_TOLERANCE_S = 300
 def check_ledger(engine: Engine) -> dict[str, Any]:
     """Count violations of each invariant.
 
-    I1 balances = Σ in − Σ out; I2 every movement has two known ends, so all places of a
+    I1 balances = Σ in − Σ out; I2 every movement has two known ends and all places of a
     SKU sum to 0; I3 no negative stock, reserved within on hand; I4 reserved = Σ open
     reservation lines; I5 a serial is in at most one place; I6 shipped = received + closed
     short + in transit, per transfer line; I7 hash chains unbroken and triggers in place;
@@ -52,12 +53,12 @@ def check_ledger(engine: Engine) -> dict[str, Any]:
         differs = _differences(rebuilt, stored)
         violations = {
             "I1": differs,
-            "I2": _unknown_places(book),
+            "I2": _not_conserved(connection, book, stored),
             "I3": int(((stored.on_hand < 0) | (stored.reserved < 0)).sum())
             + int((stored.reserved > stored.on_hand).sum()),
             "I4": _reservations(connection, stored),
             "I5": _serials(book),
-            "I6": _transfers(connection, stored),
+            "I6": _transfers(connection, book),
             "I7": _chains(connection, moves) + _triggers(connection),
             "I8": _keys(connection, moves),
             "I9": _rows(connection, book),
@@ -80,8 +81,8 @@ def _rebuild(book: pd.DataFrame) -> pd.Series:
         part = book[[side, "sku", "lot", "condition", "quantity"]].rename(
             columns={side: "location"}
         )
-        part = part[part.location.map(has_balance)]
-        on_road = part.location.map(is_transit)
+        part = part[part.location.isin({n for n in part.location.unique() if has_balance(n)})]
+        on_road = _on_road(part.location)
         part = part.assign(
             quantity=sign * part.quantity,
             # Goods on the road have one condition.
@@ -97,14 +98,24 @@ def _differences(rebuilt: pd.Series, stored: pd.DataFrame) -> int:
     return int((both.a != both.b).sum())
 
 
-def _unknown_places(book: pd.DataFrame) -> int:
-    known = {"SUPPLIER", "CUSTOMER", "LOSS", "COUNT", "CONVERT", "OPENING"}
-    count = 0
+def _not_conserved(connection: Connection, book: pd.DataFrame, stored: pd.DataFrame) -> int:
+    """Rows that name no known place, and SKUs whose places do not sum to 0.
+
+    Virtual places keep no balance; what they gave and did not get back must lie in real
+    places and on the road.
+    """
+    real = {row[0] for row in connection.execute(select(LOCATIONS.c.id))}
+    virtual = set(VIRTUAL_NAMES.values())
+    odd = 0
     for side in ("from_location", "to_location"):
-        odd = book[side].map(lambda place: place not in known and not is_real(place))
-        odd &= ~book[side].map(is_transit)
-        count += int(odd.sum())
-    return count
+        names = pd.Series(book[side].unique())
+        strange = names[~names.isin(real | virtual) & ~names.map(is_transit)]
+        odd += int(book[side].isin(set(strange)).sum())
+    given = book[book.from_location.isin(virtual)].groupby("sku").quantity.sum()
+    taken = book[book.to_location.isin(virtual)].groupby("sku").quantity.sum()
+    held = stored.groupby("sku").on_hand.sum()
+    rest = given.sub(taken, fill_value=0).sub(held, fill_value=0)
+    return odd + int((rest != 0).sum())
 
 
 def _reservations(connection: Connection, stored: pd.DataFrame) -> int:
@@ -127,12 +138,12 @@ def _serials(book: pd.DataFrame) -> int:
     return int((per_serial > 1).sum()) + int((there < 0).sum())
 
 
-def _transfers(connection: Connection, stored: pd.DataFrame) -> int:
-    """Per lane and SKU: what documents say is on the road equals the ledger's place."""
+def _transfers(connection: Connection, book: pd.DataFrame) -> int:
+    """Per transfer line: shipped = received + closed short + on the road, as in the ledger."""
     t, l = TRANSFERS.c, TRANSFER_LINES.c  # noqa: E741
     query = select(
-        t.origin,
-        t.destination,
+        l.transfer_id.label("document_id"),
+        t.state,
         l.sku,
         l.shipped,
         l.received_good,
@@ -140,13 +151,22 @@ def _transfers(connection: Connection, stored: pd.DataFrame) -> int:
         l.closed_short,
     ).join_from(TRANSFERS, TRANSFER_LINES, l.transfer_id == t.id)
     lines = pd.read_sql(query, connection)
-    road = lines.shipped - lines.received_good - lines.received_damaged - lines.closed_short
-    bad = int((road < 0).sum())
-    lines = lines.assign(location="IN_TRANSIT:" + lines.origin + ">" + lines.destination, road=road)
-    documents = lines.groupby(["location", "sku"]).road.sum()
-    moving = stored[stored.location.map(is_transit)].groupby(["location", "sku"]).on_hand.sum()
-    both = pd.concat([documents.rename("a"), moving.rename("b")], axis=1).fillna(0)
-    return bad + int((both.a != both.b).sum())
+    key = ["document_id", "sku"]
+    on_road = lines.shipped - lines.received_good - lines.received_damaged - lines.closed_short
+    said = lines.assign(road=on_road).groupby(key)[["shipped", "road"]].sum()
+    came = book[_on_road(book.to_location)]
+    went = book[_on_road(book.from_location)]
+    road = came.groupby(key).quantity.sum().sub(went.groupby(key).quantity.sum(), fill_value=0)
+    shipped = came[came.kind == MovementKind.SHIP].groupby(key).quantity.sum()
+    # An outer join: a movement on the road without a transfer is a violation too.
+    both = pd.concat([said, road.rename("moving"), shipped.rename("left")], axis=1).fillna(0)
+    bad = (both.road != both.moving) | (both.shipped != both.left)
+    closed = (lines.state == "closed") & (on_road != 0)
+    return int(bad.sum()) + int(((on_road < 0) | closed).sum())
+
+
+def _on_road(column: pd.Series) -> pd.Series:
+    return column.isin({place for place in column.unique() if is_transit(place)})
 
 
 def _chains(connection: Connection, moves: pd.DataFrame) -> int:

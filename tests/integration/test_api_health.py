@@ -1,0 +1,98 @@
+"""Each invariant is broken behind the service's back once, and found under its own name."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from ops_api.ledger.health import INVARIANTS, check_ledger
+from tests.integration.api_service import Rig, make_rig
+
+STORE, SKU = "S0001", "K00001"
+_SHELF = f"location = '{STORE}' AND sku = '{SKU}'"
+PLANTED = {
+    "I1": [f"UPDATE balances SET on_hand = on_hand + 1 WHERE {_SHELF}"],
+    "I2": ["UPDATE movements SET from_location = 'NOWHERE' WHERE seq = 3"],
+    "I3": [f"UPDATE balances SET on_hand = -1 WHERE {_SHELF}"],
+    "I4": [f"UPDATE balances SET reserved = reserved + 1 WHERE {_SHELF}"],
+    "I5": ["UPDATE movements SET serial = '1' WHERE seq IN (3, 8) AND kind = 1"],
+    "I6": ["UPDATE transfer_lines SET received_good = received_good - 1 WHERE received_good > 0"],
+    "I7": ["UPDATE movements SET actor = 'somebody else' WHERE seq = 3"],
+    "I8": ["UPDATE idempotency SET status = 0 WHERE key = (SELECT min(key) FROM idempotency)"],
+    "I9": ["UPDATE movements SET to_location = from_location WHERE seq = 3"],
+    "I10": ["UPDATE movements SET occurred_at = recorded_at + 900 WHERE seq = 3"],
+    "I11": [f"DELETE FROM balances WHERE {_SHELF}"],
+}
+CHAIN = {
+    "a row is gone": "DELETE FROM movements WHERE seq = 3",
+    "the last row is gone": "DELETE FROM movements WHERE seq = (SELECT max(seq) FROM movements)",
+    "rows are numbered anew": "UPDATE movements SET chain_seq = chain_seq + 9 WHERE chain = 'W01'",
+    "an audit row says otherwise": "UPDATE audit SET actor = 'nobody' WHERE seq = 2",
+    "an audit row is gone": "DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)",
+}
+
+
+@pytest.fixture
+def rig(tmp_path):
+    """A service with a delivery on the road and partly received; sound so far."""
+    made = make_rig(tmp_path)
+    body = {"origin": "W01", "destination": STORE, "lines": [{"sku": SKU, "quantity": 6}]}
+    name = made.post("clerk1", "/transfers", body).json["id"]
+    made.post("keeper", f"/transfers/{name}:approve")
+    made.post("keeper", f"/transfers/{name}:ship")
+    line = {"event_id": str(uuid.uuid4()), "sku": SKU, "good": 4}
+    made.post("clerk1", f"/transfers/{name}:receive", {"lines": [line]})
+    assert not any(check_ledger(made.engine)["violations"].values())
+    yield made
+    made.engine.dispose()
+
+
+def as_superuser(rig: Rig, *statements: str) -> dict[str, int]:
+    """Edit with triggers and checks off; the triggers stand again afterwards."""
+    with rig.engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        kept = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in kept:
+            raw.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert raw.execute(statement).rowcount >= 1, statement
+        for _, sql in kept:
+            raw.execute(sql)
+        raw.execute("PRAGMA ignore_check_constraints = OFF")
+    return check_ledger(rig.engine)["violations"]
+
+
+def test_every_invariant_has_a_planted_fault():
+    assert set(PLANTED) == set(INVARIANTS)
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS)
+def test_a_planted_fault_is_found_under_its_name(rig, invariant):
+    assert as_superuser(rig, *PLANTED[invariant])[invariant] >= 1
+
+
+@pytest.mark.parametrize("case", sorted(CHAIN))
+def test_the_chain_shows_that(rig, case):
+    assert as_superuser(rig, CHAIN[case])["I7"] >= 1
+
+
+def test_one_edited_row_is_one_violation(rig):
+    """Not one for every row that follows."""
+    assert as_superuser(rig, *PLANTED["I7"])["I7"] == 1
+
+
+def test_a_missing_trigger_is_found_before_anything_is_edited(rig):
+    with rig.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER movements_no_update")
+    assert check_ledger(rig.engine)["violations"]["I7"] == 1
+
+
+@pytest.mark.parametrize("statement", ["UPDATE movements SET quantity = 1", "DELETE FROM audit"])
+def test_the_database_itself_refuses_to_change_history(rig, statement):
+    with (
+        pytest.raises(Exception, match="never changed"),
+        rig.engine.begin() as connection,
+    ):
+        connection.exec_driver_sql(statement)
