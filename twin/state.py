@@ -48,7 +48,11 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
     _check_opening(opening, shape)
     book, physical = _whole(opening.book), _whole(opening.physical)
     panel = GrowingPanel(shape, scenario.panel_days, scenario.days, opening.sold)
-    window = panel.window_sum()
+    sold = panel.window_sum()
+    window = sold.copy()
+    for warehouse in network.warehouses:
+        # A warehouse sells what its stores sell, on the days before the first one too.
+        window[warehouse] = sold[network.locations.source == warehouse].sum(axis=0)
     stock = Stock(
         physical=physical,
         book=book,
@@ -56,7 +60,7 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         transit=_zeros(shape),
         on_order=_zeros(shape),
         reserved=_zeros(shape),
-        expected=book + window,
+        expected=book + sold,
         gap=book - physical,
         zero_since=np.full(shape, start_s, dtype=np.int32),
         out_today=_zeros(shape),

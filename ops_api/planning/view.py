@@ -148,7 +148,9 @@ def book_from_sql(connection: Connection, network: Network, moment: Moment) -> B
             place, road = _ends(axis, names)
             on_hand -= sign * axis.sum(np.where(good, place, -1), goods, amount)
             in_transit -= sign * axis.sum(road, goods, amount)
-        received_later = _ordered_receipts(connection, axis, kind, document, destination, late)
+        received_later = _ordered_receipts(
+            connection, axis, moment, kind, document, destination, late
+        )
     open_transfers = _open_transfers(connection, axis, moment)
     purchases = _open_purchases(connection, axis, moment) + received_later
     return Book(
@@ -292,12 +294,13 @@ def _movements_after(connection: Connection, moment: Moment) -> list[Any]:
 def _ordered_receipts(
     connection: Connection,
     axis: Axis,
+    moment: Moment,
     kind: tuple[int, ...],
     document: tuple[str, ...],
     destination: tuple[str, ...],
     late: list[Any],
 ) -> Ints:
-    """(L, K) units of purchase orders that came in after the moment: then still on order."""
+    """(L, K) units that came in after the moment on orders made before it: then on order."""
     rows = [i for i, value in enumerate(kind) if value == MovementKind.RECEIVE]
     if not rows:
         return np.zeros(axis.shape, dtype=np.int64)
@@ -306,7 +309,10 @@ def _ordered_receipts(
         row.id
         for part in range(0, len(names), 500)
         for row in connection.execute(
-            select(PURCHASE_ORDERS.c.id).where(PURCHASE_ORDERS.c.id.in_(names[part : part + 500]))
+            select(PURCHASE_ORDERS.c.id).where(
+                PURCHASE_ORDERS.c.id.in_(names[part : part + 500]),
+                PURCHASE_ORDERS.c.approved_at <= moment.as_of,
+            )
         )
     }
     rows = [i for i in rows if document[i] in with_order]
@@ -348,6 +354,8 @@ def _open_purchases(connection: Connection, axis: Axis, moment: Moment) -> Ints:
         .select_from(PURCHASE_ORDERS.join(PURCHASE_LINES, p.id == line.purchase_order_id))
         .where(
             p.approved_at <= moment.as_of,
+            # A delivery that ended the order ended it also where it came short.
+            or_(p.received_at.is_(None), p.received_at > moment.as_of),
             or_(p.closed_at.is_(None), p.closed_at > moment.as_of),
             missing > 0,
         )
