@@ -22,6 +22,7 @@ from ops_api.planning import locks
 from ops_api.planning.facts import unpack_forecast
 from ops_api.planning.live import live_of
 from ops_api.planning.releases import ACTIVE, releases_in
+from ops_api.planning.safety import read_lines
 from ops_api.planning.tables import DECISION_QUEUE, FORECASTS, PROPOSAL_LINES, PROPOSALS
 from ops_api.planning.view import Book, Moment, book_from_sql
 from ops_api.planning.wallclock import WallClock
@@ -40,7 +41,7 @@ class UrgentRules:
     Attributes
     ----------
     target_days : cover the shelf is filled to
-    giver_days : cover a neighbour keeps for itself
+    giver_days : cover a neighbour keeps for itself, and never less than its own safety line
     daily_cap : most proposals out of turn of a store and day
     at_most : needs looked at in one call
     """
@@ -68,7 +69,7 @@ def cheapest_source(
     wanted: int,
     costs: CostModel,
 ) -> Offer | None:
-    """The source with the lowest cost per unit, or None where nobody has a pack to spare.
+    """The source with the lowest cost per unit, or None where nobody has any to spare.
 
     Parameters
     ----------
@@ -76,11 +77,11 @@ def cheapest_source(
     wanted : int, units asked for
 
     A van goes there and back, so the distance decides; the location's own warehouse wins
-    a tie.
+    a tie. A warehouse gives whole packs, a store what it can.
     """
     pack = int(network.skus.pack_size[sku])
     give = np.minimum(spare, wanted)
-    give = np.where(give < wanted, give // pack * pack, give)
+    give = np.where(network.locations.source < 0, give // pack * pack, give)
     give[place] = 0
     metres = network.distance_m[:, place].astype(np.float64) + network.distance_m[place]
     cents = metres / 1_000.0 * costs.truck_cents_per_km
@@ -183,6 +184,7 @@ class _Desk:
         """(L, K) units that each location can give: a warehouse all that is free."""
         free = np.maximum(self.book.on_hand - self.book.reserved, 0)
         keeps = np.ceil(self.level * self.rules.giver_days).astype(np.int64)
+        np.maximum(keeps, read_lines(self.connection, self.network), out=keeps)
         is_store = (self.network.locations.source >= 0)[:, None]
         out: Ints = np.where(is_store, np.maximum(free - keeps, 0), free)
         return out

@@ -126,13 +126,15 @@ def plan(
             reader if reader is not None else LedgerReader(network),
         )
         pilots = _pilot_mask(network, acting)
-        plans, failure = [], None
+        made, failure = [], None
         for release in (*acting, *shadows):
             try:
-                plans.append(_plan_release(night, release, pilots))
+                made.append((release, _decide(night, release, pilots)))
             except Exception as error:  # noqa: BLE001
                 # One release's fault keeps no other from being planned; it is raised after.
                 failure = failure or error
+        # Orders are placed when all have decided: none sees what another orders tonight.
+        plans = [_place(night, release, known) for release, known in made]
         if failure is not None:
             raise failure
     totals = {key: sum(one[key] for one in plans) for key in ("proposals", "lines", "routes")}
@@ -141,31 +143,35 @@ def plan(
     return {**totals, "accepted": accepted, "seconds": round(seconds, 3), "plans": plans}
 
 
-def _plan_release(night: _Night, release: Any, pilots: BoolArray) -> dict[str, Any]:
+def _decide(night: _Night, release: Any, pilots: BoolArray) -> tuple[str, bool]:
+    """(id of the night's plan, whether it was there before); makes it where it was not."""
     plan_id = "PL-" + derived_id("plan", release.id, night.day)[:13]
     started = time.perf_counter()
     with writing(night.engine) as connection:
         known = connection.execute(select(PLANS).where(PLANS.c.id == plan_id)).first()
-        if known is None or known.state != "done":
-            _begin(connection, plan_id, release, night, known)
-    is_kept = known is not None and known.state == "done"
-    if not is_kept:
-        try:
-            _make(night, release, plan_id, pilots, started)
-        except BaseException as error:
-            with writing(night.engine) as connection:
-                connection.execute(
-                    update(PLANS)
-                    .where(PLANS.c.id == plan_id)
-                    .values(state="failed", error=f"{type(error).__name__}: {error}"[:2_000])
-                )
-            raise
+        if known is not None and known.state == "done":
+            return plan_id, True
+        _begin(connection, plan_id, release, night, known)
+    try:
+        _make(night, release, plan_id, pilots, started)
+    except BaseException as error:
+        with writing(night.engine) as connection:
+            connection.execute(
+                update(PLANS)
+                .where(PLANS.c.id == plan_id)
+                .values(state="failed", error=f"{type(error).__name__}: {error}"[:2_000])
+            )
+        raise
+    return plan_id, False
+
+
+def _place(night: _Night, release: Any, known: tuple[str, bool]) -> dict[str, Any]:
+    """Accept what the rule lets through, also what a crash left open; the log's answer."""
+    plan_id, is_kept = known
     accepted = 0
     if release.state != SHADOW:
-        # Also after a restart: what the rule lets through and a crash left open.
-        accepted = accept_small(
-            night.engine, plan_id, night.rules.auto_approve_cents, now=night.now
-        )
+        limit = night.rules.auto_approve_cents
+        accepted = accept_small(night.engine, plan_id, limit, now=night.now)
     with reading(night.engine) as connection:
         done = connection.execute(select(PLANS).where(PLANS.c.id == plan_id)).one()
     return {

@@ -67,6 +67,19 @@ def store_lines(connection: Connection, network: Network, units: npt.NDArray[np.
     return len(rows)
 
 
+def read_lines(connection: Connection, network: Network) -> npt.NDArray[np.int64]:
+    """(L, K) int64: the stored lines."""
+    s = SAFETY_LINES.c
+    out = np.zeros(network.shape, dtype=np.int64)
+    place = {name: i for i, name in enumerate(network.locations.ids)}
+    sku = {name: k for k, name in enumerate(network.skus.ids)}
+    rows = connection.execute(select(s.location, s.sku, s.units).where(s.units > 0))
+    for where, goods, units in rows:
+        if where in place and goods in sku:
+            out[place[where], sku[goods]] = units
+    return out
+
+
 def queue_needs(connection: Connection, posted: Posted) -> None:
     """Listener of the write path: queue what fell below its line, in the same transaction."""
     by_place: dict[str, list[str]] = {}

@@ -285,6 +285,16 @@ def test_a_shadow_release_is_computed_and_never_executed(rig):
     assert answer.json["code"] == "STATE_INVALID"
 
 
+def test_a_shadow_does_not_see_what_the_acting_release_orders_tonight(rig):
+    """Both decide on the same book, also where a rule accepts every proposal at once."""
+    twin = activate(rig, release("the same parameters"), "shadow")
+    tonight(rig, rules=PlanRules(auto_approve_cents=10**12))
+    plans = {one["release_id"]: one for one in rig.get("planner", "/plans").json["plans"]}
+    acting = next(one for name, one in plans.items() if name != twin)
+    assert plans[twin]["view_sha256"] == acting["view_sha256"] != ""
+    assert plans[twin]["lines"] == acting["lines"] > 0
+
+
 def test_a_pilot_decides_for_its_stores_and_for_no_other(rig):
     """The acting release keeps the rest."""
     pilot = activate(rig, release("pilot", fractile_0=0.99), "pilot", locations=["S0002"])
