@@ -69,6 +69,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "release.read": _LEAD | {PLANNER, EXECUTIVE, AUDITOR},
         "release.propose": {PLANNER},
         "release.decide": {EXECUTIVE},
+        "plan.run": {PLANNER, EXECUTIVE},
         "route.read": _LEAD | {PLANNER, EXECUTIVE, DRIVER, AUDITOR},
         "route.record": {DRIVER, MANAGER, KEEPER, INTEGRATION},
         "kpi.read": _LEAD | {PLANNER, EXECUTIVE, AUDITOR},

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from ops_api.clock import epoch
-from ops_api.database import writing
+from ops_api.database import reading, writing
 from ops_api.ledger.rows import derived_id
 from ops_api.ledger.write import announce
 from ops_api.planning import locks
@@ -109,17 +109,23 @@ def run_intraday(
         Another worker is at it.
     """
     stamp = epoch(now)
-    with locks.held(engine, LOCK, stamp), writing(engine) as connection:
-        needs = connection.execute(
-            select(DECISION_QUEUE)
-            .where(DECISION_QUEUE.c.state == "open")
-            .order_by(DECISION_QUEUE.c.seq)
-            .limit((rules or UrgentRules()).at_most)
-        ).fetchall()
-        if not needs:
-            return {"proposed": 0, "dropped": 0, "proposals": []}
-        desk = _Desk(connection, now, rules or UrgentRules(), costs or CostModel())
-        made = [desk.handle(need) for need in needs]
+    at_most = (rules or UrgentRules()).at_most
+    with locks.held(engine, LOCK, stamp):
+        # Looked at without the writer's lock: a proposal is no effect, and its approval
+        # asks again whether the units are free.
+        with reading(engine) as connection:
+            needs = connection.execute(
+                select(DECISION_QUEUE)
+                .where(DECISION_QUEUE.c.state == "open")
+                .order_by(DECISION_QUEUE.c.seq)
+                .limit(at_most)
+            ).fetchall()
+            if not needs:
+                return {"proposed": 0, "dropped": 0, "proposals": []}
+            desk = _Desk(connection, now, rules or UrgentRules(), costs or CostModel())
+        with writing(engine) as connection:
+            desk.connection = connection
+            made = [desk.handle(need) for need in needs]
     proposals = [name for name in made if name]
     return {
         "proposed": len(proposals),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from ops_api.clock import epoch
+from ops_api.ledger.clocks import check_not_ahead
 from ops_api.ledger.rows import derived_id
-from ops_api.planning import executor, releases, trucks
+from ops_api.planning import executor, planner, releases, trucks
 from ops_api.planning.live import live_of
 from ops_api.planning.queries import (
     kpi_table,
@@ -26,6 +28,7 @@ from ops_api.planning.schemas import (
     KpiQuery,
     NewRelease,
     NewRoute,
+    PlanNow,
     ProposalQuery,
     Refusal,
     ReleaseStep,
@@ -145,6 +148,20 @@ def register(registry: Registry) -> None:
                 ("return", route_return, RouteEnd),
             )
         ),
+    )
+    # No key: a plan is made once for a release and business day, however often it is asked.
+    registry.add(
+        Endpoint(
+            name="plan_run",
+            method="POST",
+            path="/plans:run",
+            permission="plan.run",
+            scope=Chain(),
+            handler=plan_run,
+            statuses=(200, 409, 422),
+            answer=JsonObject,
+            body=PlanNow,
+        )
     )
     for name, path, permission, place, act, body, success in writes:
         registry.add(
@@ -320,6 +337,20 @@ def route_return(call: Call) -> dict[str, Any]:
 def plans(call: Call) -> dict[str, Any]:
     """The planner's run log."""
     return {"plans": list_plans(call.connection)}
+
+
+def plan_run(call: Call) -> dict[str, Any]:
+    """Run the nightly planner now; a day that is planned is kept as it is."""
+    body: PlanNow = call.body
+    now = dt.datetime.fromtimestamp(call.now, dt.UTC)
+    check_not_ahead(epoch(body.as_of or now), call.now, call.settings.future_tolerance_s)
+    return planner.plan(
+        call.connection.engine,
+        body.as_of or now,
+        now=now,
+        rules=planner.PlanRules(call.settings.auto_approve_cents),
+        reader=live_of(call.connection).reader(call.connection),
+    )
 
 
 def needs(call: Call) -> dict[str, Any]:

@@ -103,3 +103,9 @@ class KpiQuery(Strict):
     last_day: _DayNumber | None = None
     by: Literal["total", "day", "location", "category"] = "total"
     kpi: OptionalId = ""
+
+
+class PlanNow(Strict):
+    """Plan the business day of a cut-off; default this moment."""
+
+    as_of: Moment | None = None

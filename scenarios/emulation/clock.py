@@ -45,3 +45,22 @@ class DemoClock:
         now = self()
         with self._lock:
             self._at, self._since, self._speed = now, self._monotonic(), speed
+
+
+DEMO_TIME = "X-Demo-Time"
+"""Header by which an emulator moves the clock of a service that was started with one."""
+
+
+class CarriedClock:
+    """The emulator's end of a demo clock in another process: each request carries the time."""
+
+    def __init__(self) -> None:
+        self._at: dt.datetime | None = None
+
+    def set(self, moment: dt.datetime) -> None:
+        """Go on to `moment`; an earlier one changes nothing."""
+        self._at = moment if self._at is None else max(self._at, moment)
+
+    def headers(self) -> dict[str, str]:
+        """What a request carries."""
+        return {} if self._at is None else {DEMO_TIME: self._at.isoformat()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -67,12 +67,19 @@ class Wire:
     clock : Settable, moved to the emulated time of each request
     drops : callable (number of the request) -> bool, whether its reply is lost; the
         request is then sent again with the same ids
+    headers : callable giving headers of every request
     """
 
     def __init__(
-        self, url: str, tokens: Mapping[str, str], clock: Settable, drops: Any = None
+        self,
+        url: str,
+        tokens: Mapping[str, str],
+        clock: Settable,
+        drops: Any = None,
+        headers: Callable[[], dict[str, str]] = dict,
     ) -> None:
         self.url, self.tokens, self.clock = url.rstrip("/"), tokens, clock
+        self.headers = headers
         self.session = requests.Session()
         self.session.trust_env = False
         self.drops = drops or (lambda number: False)
@@ -82,6 +89,11 @@ class Wire:
     def get(self, who: str, path: str, **query: Any) -> dict[str, Any]:
         """A read."""
         return self._ask("GET", who, path, query=query)[1]
+
+    def plan(self, who: str, at: dt.datetime) -> dict[str, Any]:
+        """Have the service plan the night of `at`."""
+        self.clock.set(at)
+        return self._ask("POST", who, "/plans:run", {"as_of": at.isoformat()})[1]
 
     def lines(
         self, who: str, path: str, key: str, events: list[dict[str, Any]], at: dt.datetime
@@ -128,7 +140,7 @@ class Wire:
         query: dict[str, Any] | None = None,
         key: str = "",
     ) -> tuple[int, dict[str, Any]]:
-        headers = {"Authorization": f"Bearer {self.tokens[who]}"}
+        headers = {"Authorization": f"Bearer {self.tokens[who]}", **self.headers()}
         if key:
             headers["Idempotency-Key"] = key
         last = ""

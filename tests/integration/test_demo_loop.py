@@ -6,11 +6,17 @@ import datetime as dt
 import json
 
 import pytest
+import requests
 from rich.console import Console
 
+from ops_api import create_app
+from ops_api.ledger.health import check_ledger
+from policies.domain.errors import InvalidInput
 from scenarios.emulation.clock import DemoClock
 from scenarios.emulation.wire import stable_id
+from ui.demo.live import Running
 from ui.demo.plan import demo_plan
+from ui.demo.remote import emulate_weeks, obey_demo_time
 from ui.demo.run import run_demo
 
 
@@ -100,3 +106,61 @@ def test_event_ids_follow_from_what_happened():
     """A retry in another process has the same id."""
     assert stable_id(1, "sale", 2) == stable_id(1, "sale", 2)
     assert stable_id(1, "sale", 2) != stable_id(2, "sale", 2)
+
+
+@pytest.fixture
+def remote(loop, tmp_path):
+    """The service as it was opened, on a demo clock of its own; (address, engine, clock)."""
+    home = loop[0] / "tiny"
+    database = tmp_path / "storetwin.db"
+    database.write_bytes((home / "service" / "storetwin.db").read_bytes())
+    clock = DemoClock(dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+    app = create_app(
+        {
+            "DATABASE_URL": f"sqlite:///{database}",
+            "SECRET_KEY": "a test key of good length",
+            "CLOCK": clock,
+            "AUTO_APPROVE_CENTS": 10**9,
+        }
+    )
+    obey_demo_time(app, clock)
+    with Running(app) as running:
+        yield running.url, app.extensions["storetwin"].engine, clock
+
+
+def test_an_emulator_of_another_process_lives_the_weeks_over_http(loop, remote):
+    """Its requests carry the time, the service plans when it is asked, replies get lost."""
+    url, engine, clock = remote
+    done = emulate_weeks(url, 4, 4, seed=7, faults=True, home=loop[0] / "tiny")
+    assert done["posted"] == done["effective"] + sum(done["refused"].values()) > 500
+    assert done["twice_created"] == 0
+    assert done["duplicates"] > 0
+    assert done["late"] > 0
+    assert not any(check_ledger(engine)["violations"].values())
+    assert clock() > dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
+    with engine.connect() as connection:
+        nights = connection.exec_driver_sql("SELECT count(*) FROM plans WHERE state = 'done'")
+        assert nights.scalar() == 7
+
+
+def test_weeks_that_were_not_opened_are_refused(loop, tmp_path):
+    """With the option and what to write."""
+    with pytest.raises(InvalidInput, match="not opened") as caught:
+        emulate_weeks("http://127.0.0.1:1", 3, 4, seed=1, faults=False, home=loop[0] / "tiny")
+    assert caught.value.field == "--weeks"
+    with pytest.raises(InvalidInput) as caught:
+        emulate_weeks("http://127.0.0.1:1", 4, 4, seed=1, faults=False, home=tmp_path)
+    assert caught.value.field == "--home"
+
+
+def test_a_time_that_is_none_is_a_problem_and_moves_nothing(remote):
+    """400 with the header's name."""
+    url, _, clock = remote
+    before = clock()
+    for text in ("tomorrow", "2030-01-01T00:00:00"):
+        answer = requests.get(
+            f"{url}/api/v1/health/live", headers={"X-Demo-Time": text}, timeout=10
+        )
+        assert (answer.status_code, answer.json()["field"]) == (400, "X-Demo-Time")
+        answer.close()
+    assert clock() == before

@@ -139,6 +139,19 @@ def test_a_lock_of_a_dead_process_is_taken_over(rig):
     assert tonight(rig)["proposals"] > 0
 
 
+def test_a_scheduler_may_ask_for_the_plan_over_http(rig):
+    """Once for a business day however often it asks, and never for a day to come."""
+    rig.clock.now = rig.clock.now.replace(hour=22, minute=30)
+    first = rig.post("planner", "/plans:run").json
+    again = rig.post("planner", "/plans:run", {"as_of": rig.clock.now.isoformat()}).json
+    assert first["proposals"] == again["proposals"] > 0
+    assert [one["kept"] for one in first["plans"] + again["plans"]] == [False, True]
+    tomorrow = (rig.clock.now + dt.timedelta(days=1)).isoformat()
+    early = rig.post("planner", "/plans:run", {"as_of": tomorrow})
+    assert (early.status_code, early.json["code"]) == (422, "CLOCK_SKEW")
+    assert rig.post("manager1", "/plans:run").status_code == 403
+
+
 def test_an_accepted_proposal_becomes_a_reserved_transfer(rig):
     """Cut to what is free, on the route that carries it."""
     tonight(rig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import func, select
 
 from ops_api.database import reading, writing
 from ops_api.ledger.health import check_ledger
-from ops_api.planning.intraday import UrgentRules, cheapest_source, run_intraday
+from ops_api.planning import locks, worker
+from ops_api.planning.intraday import LOCK, UrgentRules, cheapest_source, run_intraday
 from ops_api.planning.safety import store_line
 from ops_api.planning.tables import DECISION_QUEUE, PROPOSALS, SAFETY_LINES
 from policies.domain.facts import CostModel
@@ -258,6 +260,31 @@ def test_a_need_and_its_sale_stand_or_fall_together(rig, sku, monkeypatch):
         for table in (DECISION_QUEUE, PROPOSALS):
             assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
     assert rig.on_hand(STORE, sku) == 10
+
+
+def test_a_worker_beside_the_service_answers_a_need_by_itself(rig, sku, monkeypatch):
+    """Within its next look; where nothing waits it does nothing."""
+    monkeypatch.setattr(worker, "LOOK_S", 0.02)
+    desk = worker.NeedsWorker(rig.engine, rig.clock)
+    assert desk.look() is None
+    post(rig, rig.sale(STORE, sku, 7))
+    desk.start()
+    for _ in range(500):
+        if urgent(rig):
+            break
+        time.sleep(0.01)
+    desk.stop()
+    assert [one["destination"] for one in urgent(rig)] == [STORE]
+    assert desk.look() is None
+
+
+def test_a_worker_leaves_the_queue_to_another_that_is_at_it(rig, sku):
+    """The need stays queued."""
+    post(rig, rig.sale(STORE, sku, 7))
+    desk = worker.NeedsWorker(rig.engine, rig.clock)
+    with locks.held(rig.engine, LOCK, int(rig.clock.now.timestamp())):
+        assert desk.look() is None
+    assert desk.look()["proposed"] == 1
 
 
 def test_the_cheapest_source_is_the_nearest_that_can_give_it_all():

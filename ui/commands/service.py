@@ -1,4 +1,4 @@
-"""``db``, ``check-ledger``, ``plan`` and ``serve``: the operational side."""
+"""``db``, ``check-ledger``, ``plan``, ``serve`` and ``emulate``: the operational side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from policies.domain.errors import InvalidInput
-from ui.commands.answer import Json, answer, check_failed, guarded
+from ui.commands.answer import Json, Seed, answer, check_failed, guarded
 
 Db = Annotated[str, typer.Option("--db", envvar="STORETWIN_DB", help="Database URL (SQLAlchemy).")]
 DEFAULT_DB = "sqlite:///var/storetwin.db"
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("check-ledger")(guarded(check_ledger))
     app.command()(guarded(plan))
     app.command()(guarded(serve))
+    app.command()(guarded(emulate))
 
 
 def upgrade(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
@@ -78,14 +79,7 @@ def plan(
     from ops_api.database import make_engine
     from ops_api.planning.planner import plan as work
 
-    try:
-        moment = dt.datetime.fromisoformat(as_of)
-    except ValueError:
-        raise InvalidInput(
-            f"{as_of!r} is no time", field="--as-of", remedy="write 2017-11-26T22:30:00-05:00"
-        ) from None
-    if moment.tzinfo is None:
-        raise InvalidInput("the time has no zone", field="--as-of", remedy="add the UTC offset")
+    moment = _moment(as_of, "--as-of")
     answer(work(make_engine(db), moment), as_json=as_json)
 
 
@@ -93,18 +87,84 @@ def serve(
     db: Db = DEFAULT_DB,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    demo_time: Annotated[
+        str, typer.Option("--demo-time", help="Start a demo clock here; an emulator moves it.")
+    ] = "",
+    auto_approve_cents: Annotated[
+        int, typer.Option(min=0, help="Proposals worth less need no person.")
+    ] = 0,
 ) -> None:
     """Serve API, phone app and dashboards on one port.
 
     Example: storetwin serve --db sqlite:///var/storetwin.db --port 8080
     """
     from ops_api import create_app
+    from ops_api.clock import system_clock
+    from ops_api.planning.worker import NeedsWorker
+    from scenarios.emulation.clock import DemoClock
+    from ui.demo.remote import obey_demo_time
     from ui.serve import Serving, kept_secret, make_server, run
 
     secret = kept_secret(Path("var/secret"))
     local = host in ("127.0.0.1", "localhost", "::1")
+    clock = DemoClock(_moment(demo_time, "--demo-time")) if demo_time else system_clock
+    if isinstance(clock, DemoClock) and not local:
+        raise InvalidInput(
+            "a demo clock is moved by whoever calls",
+            field="--demo-time",
+            remedy="serve it on 127.0.0.1 only",
+        )
     # Beyond this machine cookies travel over TLS only, behind a proxy.
-    app = create_app({"DATABASE_URL": db, "SECRET_KEY": secret, "COOKIE_SECURE": not local})
+    app = create_app(
+        {
+            "DATABASE_URL": db,
+            "SECRET_KEY": secret,
+            "COOKIE_SECURE": not local,
+            "CLOCK": clock,
+            "AUTO_APPROVE_CENTS": auto_approve_cents,
+        }
+    )
+    if isinstance(clock, DemoClock):
+        obey_demo_time(app, clock)
     server = make_server(app, Serving(), port, host)
     typer.echo(f"storetwin is at http://{host}:{server.port}")
-    run(server)
+    run(server, ready=NeedsWorker(app.extensions["storetwin"].engine, clock).start)
+
+
+def emulate(
+    url: Annotated[str, typer.Option(help="Address of a service on a demo clock.")],
+    weeks: Annotated[str, typer.Option(help="First and last week, as 47-48.")] = "47-48",
+    seed: Seed = 1,
+    faults: Annotated[bool, typer.Option("--faults", help="Lose replies too.")] = False,
+    home: Annotated[Path, typer.Option(help="The demo's folder of the chain.")] = Path(
+        "var/demo/cj"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Post emulated tills, phones and trucks to a running service.
+
+    The service runs on a copy of the demo's opened database, var/demo/cj/service/storetwin.db:
+    storetwin serve --db sqlite:///copy.db --demo-time 2017-11-19T00:00:00-05:00
+    --auto-approve-cents 1000000000
+
+    Example: storetwin emulate --url http://127.0.0.1:8080 --weeks 47-48 --seed 1
+    """
+    from ui.demo.remote import emulate_weeks
+
+    first, _, last = weeks.partition("-")
+    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
+        raise InvalidInput(f"{weeks!r} is no range of weeks", field="--weeks", remedy="write 47-48")
+    result = emulate_weeks(url, int(first), int(last), seed=seed, faults=faults, home=home)
+    answer(result, as_json=as_json)
+
+
+def _moment(text: str, name: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{text!r} is no time", field=name, remedy="write 2017-11-26T22:30:00-05:00"
+        ) from None
+    if moment.tzinfo is None:
+        raise InvalidInput("the time has no zone", field=name, remedy="add the UTC offset")
+    return moment

@@ -251,11 +251,12 @@ def reality_of(
     plan: DemoPlan,
     chain: Path,
     opening: Opening,
-    url: str,
+    wire: Wire,
     home: Path,
-    clock: DemoClock,
     night: Callable[[dt.datetime], Any],
     tell: Tell,
+    *,
+    seed: int | None = None,
 ) -> Reality:
     """The emulated reality of the live weeks, with the live weeks' own receipts."""
     network = network_of(str(chain))
@@ -283,12 +284,11 @@ def reality_of(
     )
     kept = json.loads((home / OPEN_DOCUMENTS).read_text())
     documents = {tuple(map(int, key.split(","))): name for key, name in kept.items()}
-    wire = Wire(url, json.loads((home / TOKENS).read_text()), clock)
     return Reality(
         scenario,
         wire,
         night,
-        seed=plan.seed,
+        seed=plan.seed if seed is None else seed,
         habits=Habits(),
         open_documents={(a, b, c): name for (a, b, c), name in documents.items()},
         progress=tell,
@@ -316,7 +316,8 @@ def emulate_live(
     secret = secrets.token_hex(32)
     with Running(service_app(database, clock, secret)) as running:
         opening = load_opening(steps.path("replay") / "final")
-        reality = reality_of(plan, chain, opening, running.url, service, clock, night, tell)
+        wire = Wire(running.url, json.loads((service / TOKENS).read_text()), clock)
+        reality = reality_of(plan, chain, opening, wire, service, night, tell)
         report = reality.run()
     health = check_ledger(engine)
     engine.dispose()

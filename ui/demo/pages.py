@@ -16,6 +16,7 @@ from ops_api.database import make_engine, reading
 from ops_api.ledger.schema import MOVEMENTS
 from ops_api.planning.facts import day_facts_from_sql
 from ops_api.planning.ledger_columns import LedgerReader
+from ops_api.planning.worker import NeedsWorker
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.network import DAY_SECONDS, Network
 from scenarios.emulation.clock import DemoClock
@@ -160,4 +161,10 @@ def serve_demo(plan: DemoPlan, home: Path, port: int, console: Console) -> None:
         console.print(f"  {user.role:<10} log-in {user.name:<10} password {user.password}")
     console.print("Stop with Ctrl-C; the next start resumes from here.")
 
-    run(server, ready=going_on.start)
+    needs = NeedsWorker(engine, clock)
+
+    def ready() -> None:
+        going_on.start()
+        needs.start()
+
+    run(server, ready=ready)
