@@ -143,6 +143,22 @@ def test_an_emulator_of_another_process_lives_the_weeks_over_http(loop, remote):
         assert nights.scalar() == 7
 
 
+def test_promise_and_reality_are_read_at_one_address(loop, remote):
+    """The promise was kept with the service before the first live day."""
+    url, _, _ = remote
+    tokens = json.loads((loop[0] / "tiny" / "service" / "tokens.json").read_text())
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {tokens['boss']}"
+    session.headers["X-Demo-Time"] = "2030-01-01T00:00:00+00:00"
+    promise = session.get(f"{url}/api/v1/kpis?source=twin", timeout=30).json()
+    actual = session.get(f"{url}/api/v1/kpis?source=actual", timeout=30).json()
+    session.close()
+    assert promise["replications"] == demo_plan("tiny").promise_replications
+    names = {one["name"] for one in promise["kpis"]}
+    assert {one["name"] for one in actual["kpis"]} < names
+    assert actual["first_day"] < promise["first_day"]
+
+
 def test_weeks_that_were_not_opened_are_refused(loop, tmp_path):
     """With the option and what to write."""
     with pytest.raises(InvalidInput, match="not opened") as caught:

@@ -23,7 +23,7 @@ from ops_api.ledger.health import check_ledger
 from ops_api.masterdata.service import load_network
 from ops_api.migrations.run import upgrade
 from ops_api.people.service import GrantSpec, create_person, issue_token
-from ops_api.planning.facts import HISTORY, keep_facts
+from ops_api.planning.facts import HISTORY, PROMISE, keep_facts
 from ops_api.planning.ledger_columns import LedgerReader
 from ops_api.planning.planner import PlanRules, plan
 from ops_api.planning.releases import ACTIVE, SHADOW, move, propose
@@ -85,6 +85,8 @@ def open_service(
             last = begins // DAY_SECONDS - 1
             keep_sales_history(connection, network, opening.sold, last, at)
         keep_facts(connection, HISTORY, "replay", history[:1], is_simulated=True, at=at)
+        _, promised = read(steps.path("promise") / "promise.nc")
+        keep_facts(connection, PROMISE, "live weeks", promised, is_simulated=True, at=at)
     release = steps.path("gate") / "release.json"
     state = "none: the gate refused, so the incumbent runs"
     if not release.exists():
