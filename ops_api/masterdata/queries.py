@@ -41,7 +41,12 @@ def list_skus(connection: Connection, *, after: str, limit: int, text: str) -> l
     query = select(SKUS).where(SKUS.c.id > after).order_by(SKUS.c.id).limit(limit)
     if text:
         query = query.where(SKUS.c.name.icontains(text, autoescape=True))
-    return [dict(row._mapping) for row in connection.execute(query)]
+    found = [dict(row._mapping) for row in connection.execute(query)]
+    gtins: dict[str, list[str]] = {row["id"]: [] for row in found}
+    codes = select(GTINS.c.gtin, GTINS.c.sku).where(GTINS.c.sku.in_(list(gtins)))
+    for gtin, sku in connection.execute(codes.order_by(GTINS.c.gtin)):
+        gtins[sku].append(gtin)
+    return [row | {"gtins": gtins[row["id"]]} for row in found]
 
 
 def gtins_of(connection: Connection, sku: str) -> list[str]:

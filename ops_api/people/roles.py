@@ -21,6 +21,9 @@ ROLES = (
     AUDITOR,
 )
 
+DEVICE_ROLES = frozenset({CLERK, MANAGER, KEEPER, DRIVER, INTEGRATION, BUYER})
+"""Roles whose devices the IT may register; it has no rights over stock of its own."""
+
 PUBLIC = "public"
 """Needs no log-in."""
 ANYONE = "anyone"

@@ -7,19 +7,22 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from sqlalchemy import select
 
+from ops_api.clock import epoch
+from ops_api.errors import RoleDenied
 from ops_api.people.authenticate import load_principal
-from ops_api.people.roles import ANYONE, PUBLIC
+from ops_api.people.roles import ANYONE, DEVICE_ROLES, PUBLIC
 from ops_api.people.service import (
     GrantSpec,
     add_person,
     add_token,
     check_password,
     deactivate,
+    replace_grants,
     revoke_token,
 )
 from ops_api.people.tables import GRANTS, PEOPLE
 from ops_api.web.body import Strict
-from ops_api.web.fields import Identifier, Name, OptionalId
+from ops_api.web.fields import Identifier, Moment, Name, OptionalId
 from ops_api.web.registry import Answer, Call, Chain, Endpoint, Own, Registry
 from ops_api.web.schemas import Empty, JsonObject
 
@@ -51,12 +54,19 @@ class NewPerson(Strict):
     grants: Annotated[list[GrantBody], Field(max_length=50)]
 
 
+class Grants(Strict):
+    """The grants a person shall have, and no others."""
+
+    grants: Annotated[list[GrantBody], Field(max_length=50)]
+
+
 class NewDevice(Strict):
-    """A device bound to a location."""
+    """A device bound to a location, until it is revoked or its time is over."""
 
     person: Identifier
     device: Identifier
     location: OptionalId = ""
+    expires_at: Moment | None = None
 
 
 def register(registry: Registry) -> None:
@@ -87,6 +97,17 @@ def register(registry: Registry) -> None:
             "",
         ),
         (
+            "person_grant",
+            "POST",
+            "/people/{id}:grant",
+            "people.write",
+            Chain(),
+            grant,
+            Grants,
+            (200, 404),
+            "",
+        ),
+        (
             "devices_create",
             "POST",
             "/devices",
@@ -94,7 +115,7 @@ def register(registry: Registry) -> None:
             Chain(),
             device,
             NewDevice,
-            (201, 404),
+            (201, 403, 404),
             "",
         ),
         (
@@ -121,7 +142,8 @@ def register(registry: Registry) -> None:
                 statuses=statuses,
                 answer=JsonObject,
                 body=body,
-                writes=True,
+                # A password check takes long: nobody waits for its lock.
+                writes=name not in {"log_in", "log_out"},
                 limit=limit,
             )
         )
@@ -219,16 +241,41 @@ def end(call: Call) -> dict[str, Any]:
     return {"id": call.path["id"], "is_active": False}
 
 
+def grant(call: Call) -> dict[str, Any]:
+    """Give a person exactly these grants; sessions and tokens follow at once."""
+    specs = [GrantSpec(g.role, g.scope_kind, g.scope_value) for g in call.body.grants]
+    replace_grants(
+        call.connection, call.path["id"], specs, at=call.now, actor=call.principal.person
+    )
+    return {"id": call.path["id"], "grants": len(specs)}
+
+
+def _refuse_borrowed_rights(call: Call, person: str) -> None:
+    """A token carries its person's rights: those of management only management hands out."""
+    owner = load_principal(call.connection, person)
+    if owner is None or call.principal.may("people.write"):
+        return
+    high = sorted(set(owner.roles) - DEVICE_ROLES)
+    if high:
+        raise RoleDenied(
+            f"a token of a person with the role {high[0]} is the management's to give",
+            field="person",
+            row=person,
+            remedy="ask the management",
+        )
+
+
 def device(call: Call) -> Answer:
     """Register a device; its token is shown this once."""
     body: NewDevice = call.body
+    _refuse_borrowed_rights(call, body.person)
     token, identity = add_token(
         call.connection,
         body.person,
         device=body.device,
         location=body.location,
         at=call.now,
-        expires_at=None,
+        expires_at=epoch(body.expires_at) if body.expires_at else None,
         actor=call.principal.person,
     )
     return Answer({"id": identity, "token": token}, 201)

@@ -6,14 +6,25 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from ops_api.clock import iso
-from ops_api.purchasing.service import order_head, order_lines, receive_order
+from ops_api.clock import epoch, iso
+from ops_api.ledger.rows import derived_id
+from ops_api.masterdata.service import require_location, require_skus
+from ops_api.purchasing.orders import approve_order, close_order, send_order, value_order
+from ops_api.purchasing.schemas import Delivery, NewOrder, OrderEnd
+from ops_api.purchasing.service import (
+    OrderDraft,
+    create_orders,
+    order_head,
+    order_lines,
+    post_delivery,
+    receive_order,
+)
 from ops_api.purchasing.tables import PURCHASE_ORDERS
 from ops_api.transfers.arrivals import Arrival
-from ops_api.transfers.routes import act_of
+from ops_api.transfers.routes import act_of, refuse_twice
 from ops_api.transfers.schemas import Arrived
-from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows
-from ops_api.web.schemas import DocumentQuery, JsonObject
+from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows, Site
+from ops_api.web.schemas import DocumentQuery, Empty, JsonObject
 
 
 def end_of(connection: Connection, document: str) -> tuple[str, ...]:
@@ -54,6 +65,107 @@ def register(registry: Registry) -> None:
             keyed=True,
         )
     )
+
+    registry.add(
+        Endpoint(
+            name="purchase_order_create",
+            method="POST",
+            path="/purchase-orders",
+            permission="purchase.draft",
+            scope=Site(lambda body: [body.destination]),
+            handler=create,
+            statuses=(201,),
+            answer=JsonObject,
+            body=NewOrder,
+            writes=True,
+            keyed=True,
+        )
+    )
+    registry.add(
+        Endpoint(
+            name="receipt_create",
+            method="POST",
+            path="/receipts",
+            permission="receipt.post",
+            scope=Site(lambda body: [body.location]),
+            handler=receive_unordered,
+            statuses=(201,),
+            answer=JsonObject,
+            body=Delivery,
+            writes=True,
+            keyed=True,
+        )
+    )
+    for step, permission, handler, body in (
+        ("approve", "purchase.approve", do_approve, Empty),
+        ("send", "purchase.send", do_send, Empty),
+        ("close", "purchase.close", do_close, OrderEnd),
+    ):
+        registry.add(
+            Endpoint(
+                name=f"purchase_order_{step}",
+                method="POST",
+                path=f"/purchase-orders/{{id}}:{step}",
+                permission=permission,
+                scope=Document(end_of),
+                handler=handler,
+                statuses=(200, 403, 409, 422),
+                answer=JsonObject,
+                body=body,
+                writes=True,
+                keyed=True,
+            )
+        )
+
+
+def create(call: Call) -> dict[str, Any]:
+    """Draft a purchase order."""
+    body: NewOrder = call.body
+    require_location(call.connection, body.destination)
+    require_skus(call.connection, [line.sku for line in body.lines])
+    refuse_twice([line.sku for line in body.lines])
+    document = "PO-" + derived_id(call.key)[:13]
+    draft = OrderDraft(
+        document,
+        body.supplier,
+        body.destination,
+        tuple((line.sku, line.quantity, 0) for line in body.lines),
+        source="manual",
+        due_at=epoch(body.due_at) if body.due_at else None,
+    )
+    create_orders(call.connection, [draft], act_of(call))
+    worth = value_order(call.connection, document)
+    return {"id": document, "state": "draft", "value_cents": worth}
+
+
+def do_approve(call: Call) -> dict[str, Any]:
+    """Approve a draft; never one's own."""
+    approve_order(call.connection, call.path["id"], act_of(call))
+    return {"id": call.path["id"], "state": "approved"}
+
+
+def do_send(call: Call) -> dict[str, Any]:
+    """Send it to the supplier."""
+    send_order(call.connection, call.path["id"], act_of(call))
+    return {"id": call.path["id"], "state": "sent"}
+
+
+def do_close(call: Call) -> dict[str, Any]:
+    """End an order; a rest is closed short with a reason."""
+    short = close_order(call.connection, call.path["id"], act_of(call), call.body.reason)
+    return {"id": call.path["id"], "state": "closed", "short": short}
+
+
+def receive_unordered(call: Call) -> dict[str, Any]:
+    """Record a supplier's delivery without an order."""
+    body: Delivery = call.body
+    require_location(call.connection, body.location)
+    require_skus(call.connection, [line.sku for line in body.lines])
+    refuse_twice([line.event_id for line in body.lines])
+    receipt = "RC-" + derived_id(call.key)[:13]
+    arrivals = [Arrival(one.event_id, one.sku, one.good, one.damaged) for one in body.lines]
+    post_delivery(call.connection, body.location, receipt, arrivals, act_of(call, body.occurred_at))
+    return {"id": receipt, "units": sum(one.good + one.damaged for one in arrivals)}
 
 
 def list_orders(call: Call) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Addresses of stock, movements, audit and master data."""
+"""Addresses of stock, movements and audit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ops_api.clock import epoch, iso
 from ops_api.ledger.reversal import ends_of, reverse_movement
 from ops_api.ledger.rows import ACTUAL
 from ops_api.ledger.schema import AUDIT, MOVEMENTS
-from ops_api.masterdata.queries import gtins_of, list_locations, list_skus
 from ops_api.masterdata.service import require_location
 from ops_api.people.roles import EXECUTIVE, KEEPER, MANAGER, Principal
+from ops_api.stock.opening import Opening, open_shelves
 from ops_api.stock.queries import in_transit_to, stock_as_of, stock_now
 from ops_api.web.registry import Call, Chain, Document, Endpoint, Registry, Rows, Site
-from ops_api.web.schemas import Empty, JsonObject, MovementQuery, PageQuery, StockQuery
+from ops_api.web.schemas import Empty, JsonObject, MovementQuery, StockQuery
 from policies.domain.ledger import MovementKind
 
 _SITE = Site(lambda query: [query.location])
@@ -27,8 +27,6 @@ def register(registry: Registry) -> None:
         ("stock", "/stock", "stock.read", _SITE, stock, StockQuery, (200,)),
         ("movements", "/movements", "movement.read", Rows(), movements, MovementQuery, (200,)),
         ("audit", "/audit", "audit.read", Chain(), audit, MovementQuery, (200,)),
-        ("skus", "/skus", "masterdata.read", Chain(), skus, PageQuery, (200,)),
-        ("locations", "/locations", "masterdata.read", Chain(), locations, None, (200,)),
     )
     for name, path, permission, scope, handler, query, statuses in reads:
         registry.add(
@@ -59,6 +57,29 @@ def register(registry: Registry) -> None:
             keyed=True,
         )
     )
+
+    registry.add(
+        Endpoint(
+            name="opening_stock",
+            method="POST",
+            path="/opening-stock",
+            permission="opening.post",
+            scope=Chain(),
+            handler=opening,
+            statuses=(201, 404, 409),
+            answer=JsonObject,
+            body=Opening,
+            writes=True,
+            keyed=True,
+        )
+    )
+
+
+def opening(call: Call) -> dict[str, Any]:
+    """Begin the book of shelves that have none: once per location and SKU."""
+    lines = [(line.location, line.sku, line.quantity) for line in call.body.lines]
+    made = open_shelves(call.connection, lines, call.now, call.principal.person)
+    return {"lines": made}
 
 
 def stock(call: Call) -> dict[str, Any]:
@@ -148,17 +169,3 @@ def audit(call: Call) -> dict[str, Any]:
         "audit": [dict(row._mapping) | {"recorded_at": iso(row.recorded_at)} for row in rows],
         "next": rows[-1].seq if len(rows) == query.limit else None,
     }
-
-
-def skus(call: Call) -> dict[str, Any]:
-    """SKUs by id after a cursor, with their GTINs."""
-    query: PageQuery = call.query
-    rows = list_skus(call.connection, after=query.after, limit=query.limit, text=query.text)
-    for row in rows:
-        row["gtins"] = gtins_of(call.connection, row["id"])
-    return {"skus": rows, "next": rows[-1]["id"] if len(rows) == query.limit else None}
-
-
-def locations(call: Call) -> dict[str, Any]:
-    """All locations, in axis order."""
-    return {"locations": list_locations(call.connection)}

@@ -22,8 +22,9 @@ from ops_api.transfers.documents import (
 from ops_api.transfers.schemas import Approval, Arrived, NewTransfer, Shipment
 from ops_api.transfers.service import approve, cancel, close, pick, ship
 from ops_api.transfers.tables import TRANSFERS
-from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows, Site
+from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows
 from ops_api.web.schemas import DocumentQuery, Empty, JsonObject
+from policies.domain.errors import InvalidInput, UnknownSku
 
 
 def ends_of(connection: Connection, document: str) -> tuple[str, ...]:
@@ -68,9 +69,10 @@ def register(registry: Registry) -> None:
             method="POST",
             path="/transfers",
             permission="transfer.propose",
-            scope=Site(lambda body: [body.destination]),
+            # One end is enough: goods are asked for, or offered.
+            scope=Rows(),
             handler=create,
-            statuses=(201,),
+            statuses=(201, 403, 404),
             answer=JsonObject,
             body=NewTransfer,
             writes=True,
@@ -116,6 +118,17 @@ def act_of(call: Call, occurred_at: Any = None) -> Act:
     )
 
 
+def refuse_twice(names: list[str]) -> None:
+    """Each SKU, and each event, stands once in a document."""
+    seen: set[str] = set()
+    for row, name in enumerate(names):
+        if name in seen:
+            raise InvalidInput(
+                f"{name} stands twice", field="lines", row=row, remedy="add the lines up"
+            )
+        seen.add(name)
+
+
 def list_transfers(call: Call) -> dict[str, Any]:
     """Transfers by place and state, newest first, with their lines."""
     query: DocumentQuery = call.query
@@ -148,6 +161,15 @@ def read_transfer(call: Call) -> dict[str, Any]:
 def create(call: Call) -> dict[str, Any]:
     """Propose a transfer."""
     body: NewTransfer = call.body
+    if call.reach is not None and not call.reach & {body.origin, body.destination}:
+        raise SiteDenied(
+            "neither end of the transfer is yours",
+            field="destination",
+            row=body.destination,
+            remedy="ask for goods at your own location, or offer its own",
+            facts={"location": body.destination},
+        )
+    refuse_twice([line.sku for line in body.lines])
     require_location(call.connection, body.origin)
     require_location(call.connection, body.destination)
     require_skus(call.connection, [line.sku for line in body.lines])
@@ -163,7 +185,10 @@ def do_approve(call: Call) -> dict[str, Any]:
     body: Approval = call.body
     document = call.path["id"]
     lines = {line.sku: line.line for line in transfer_lines(call.connection, document)}
-    quantities = {lines[sku]: units for sku, units in body.quantities.items() if sku in lines}
+    for name in body.quantities:
+        if name not in lines:
+            raise UnknownSku(f"transfer {document} has no SKU {name!r}", field="sku", row=name)
+    quantities = {lines[sku]: units for sku, units in body.quantities.items()}
     approve(call.connection, document, act_of(call), quantities=quantities)
     return _state(call)
 
@@ -187,6 +212,7 @@ def do_receive(call: Call) -> dict[str, Any]:
     """Receive; a surplus has to be accepted, a rest stays on the road until closed."""
     _at_end(call, "destination")
     body: Arrived = call.body
+    refuse_twice([one.event_id for one in body.lines])
     arrivals = [Arrival(one.event_id, one.sku, one.good, one.damaged) for one in body.lines]
     return receive(
         call.connection,

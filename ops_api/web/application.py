@@ -16,6 +16,7 @@ from ops_api.database import make_engine
 from ops_api.errors import RateLimited
 from ops_api.events import routes as events
 from ops_api.health import routes as health
+from ops_api.masterdata import routes as masterdata
 from ops_api.people import routes as people
 from ops_api.planning import routes as planning
 from ops_api.planning.safety import queue_needs
@@ -35,6 +36,7 @@ SLICES = (
     counts,
     events,
     health,
+    masterdata,
     people,
     planning,
     purchasing,

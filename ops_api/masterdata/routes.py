@@ -1,0 +1,106 @@
+"""Addresses of the master data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ops_api.errors import AlreadyExists
+from ops_api.ledger.write import record_audit
+from ops_api.masterdata.queries import (
+    gtins_of,
+    known_skus,
+    list_lanes,
+    list_locations,
+    list_skus,
+)
+from ops_api.masterdata.schemas import LaneQuery, NewSku
+from ops_api.masterdata.service import create_sku, require_location, require_sku
+from ops_api.web.registry import Call, Chain, Endpoint, Registry
+from ops_api.web.schemas import JsonObject, PageQuery
+from policies.domain.identifiers import gtin14
+
+
+def register(registry: Registry) -> None:
+    """Add the endpoints of master data."""
+    for name, path, handler, query, statuses in (
+        ("skus", "/skus", skus, PageQuery, (200,)),
+        ("sku", "/skus/{id}", sku, None, (200, 404)),
+        ("locations", "/locations", locations, None, (200,)),
+        ("lanes", "/lanes", lanes, LaneQuery, (200, 404)),
+    ):
+        registry.add(
+            Endpoint(
+                name=name,
+                method="GET",
+                path=path,
+                permission="masterdata.read",
+                scope=Chain(),
+                handler=handler,
+                statuses=statuses,
+                answer=JsonObject,
+                query=query,
+            )
+        )
+    registry.add(
+        Endpoint(
+            name="sku_create",
+            method="POST",
+            path="/skus",
+            permission="masterdata.write",
+            scope=Chain(),
+            handler=create,
+            statuses=(201, 409),
+            answer=JsonObject,
+            body=NewSku,
+            writes=True,
+            keyed=True,
+        )
+    )
+
+
+def skus(call: Call) -> dict[str, Any]:
+    """SKUs by id after a cursor, with their GTINs."""
+    query: PageQuery = call.query
+    rows = list_skus(call.connection, after=query.after, limit=query.limit, text=query.text)
+    return {"skus": rows, "next": rows[-1]["id"] if len(rows) == query.limit else None}
+
+
+def sku(call: Call) -> dict[str, Any]:
+    """One SKU with its GTINs."""
+    row = require_sku(call.connection, call.path["id"])
+    return dict(row._mapping) | {"gtins": gtins_of(call.connection, row.id)}
+
+
+def locations(call: Call) -> dict[str, Any]:
+    """All locations, in axis order."""
+    return {"locations": list_locations(call.connection)}
+
+
+def lanes(call: Call) -> dict[str, Any]:
+    """Allowed origins of a location, with the road's length."""
+    require_location(call.connection, call.query.destination)
+    return {"lanes": list_lanes(call.connection, call.query.destination)}
+
+
+def create(call: Call) -> dict[str, Any]:
+    """Add a SKU."""
+    values = call.body.model_dump()
+    name = values["id"]
+    if known_skus(call.connection, {name}):
+        raise AlreadyExists(f"SKU {name} is there", field="id", row=name)
+    if values["gtin"]:
+        values["gtin"] = gtin14(values["gtin"])
+        if known_skus(call.connection, {values["gtin"]}):
+            raise AlreadyExists(
+                f"GTIN {values['gtin']} belongs to another SKU", field="gtin", row=name
+            )
+    create_sku(call.connection, values | {"lot_tracked": False}, at=call.now)
+    record_audit(
+        call.connection,
+        "sku.create",
+        recorded_at=call.now,
+        actor=call.principal.person,
+        subject=name,
+    )
+    call.path["id"] = name
+    return sku(call)
