@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from policies.domain.network import FloatArray
+from scenarios.verify.exact import as_simulated, exact_rows, tuned_rows
 from scenarios.verify.interval import PRECISION, Interval, interval, needed_share
 from scenarios.verify.store import World, simulate_blocks
 from scenarios.verify.table import Row, kind_of, lost_sales_row, read_rows, reorder_row
@@ -37,7 +38,11 @@ Progress = Callable[[int, int], None]
 
 
 def verify_table(
-    csv: Path, kind: str | None = None, seed: int = 1, progress: Progress | None = None
+    csv: Path,
+    kind: str | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
+    by: str = "twin",
 ) -> dict[str, Any]:
     """Simulate every row of a reference table and hold it against its answers.
 
@@ -47,17 +52,25 @@ def verify_table(
     kind : ``lost_sales``, ``ss``, ``perishable`` or ``serial``; by its columns if None
     seed : int, each row has its own stream under it
     progress : called with (rows done, rows)
+    by : ``twin``, ``exact`` (every row by its exact routine, nothing simulated) or
+        ``tuner`` (the tuner's capped base stock of every store of a lost-sales table)
 
     Returns
     -------
     dict
         ``rows``: for each row ``row, policy, reference, estimate, half_width, inside,
         skipped`` about the cost, and ``measures`` about each component; ``inside`` is
-        true only if every measure with a reference is inside its interval. ``seconds``.
+        true only if every measure with a reference is inside its interval. ``exact``: what
+        exact routines say of the rows that are theirs (:func:`exact_rows`). ``seconds``.
     """
     began = time.perf_counter()
     header, cells = read_rows(Path(csv))
     found = kind_of(header, kind)
+    if by != "twin":
+        done = _without_twin(found, cells, seed, by)
+        return {"kind": found, **done, "seconds": time.perf_counter() - began}
+    # Impossible rows are refused before the first minute is spent.
+    exact = exact_rows(found, cells, every=False)
     if found in _READERS:
         rows = _simulated([_READERS[found](i, c) for i, c in enumerate(cells, 1)], seed, progress)
     else:
@@ -66,7 +79,21 @@ def verify_table(
             for i, line in enumerate(cells, start=1)
             for reason in [f"not simulated yet: {_MISSING[found]}"]
         ]
-    return {"kind": found, "rows": rows, "seconds": time.perf_counter() - began}
+    return {
+        "kind": found,
+        "rows": rows,
+        "exact": exact,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def _without_twin(
+    kind: str, cells: Sequence[Mapping[str, str]], seed: int, by: str
+) -> dict[str, Any]:
+    if by == "tuner":
+        return {"rows": [], "exact": [], "tuned": tuned_rows(kind, cells, seed)}
+    exact = exact_rows(kind, cells)
+    return {"rows": as_simulated(exact), "exact": exact}
 
 
 def _simulated(rows: Sequence[Row], seed: int, progress: Progress | None) -> list[dict[str, Any]]:

@@ -88,12 +88,20 @@ def verify(
     table: Annotated[Path, typer.Argument(help="A reference table (CSV).")],
     kind: Annotated[str | None, typer.Option(help="lost_sales, ss, perishable or serial.")] = None,
     seed: Annotated[int, typer.Option(help="Master seed.")] = 1,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Every row by its exact routine, nothing simulated.")
+    ] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="The tuner's capped base stock of every store.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run each row of a reference table through the full twin.
+    """Run each row of a reference table through the full twin, or by exact routines.
 
-    Exit status 1 if a simulated row lies outside its interval.
-    Example: storetwin verify lost_sales.csv --json
+    Exit status 1 if a row lies outside its interval, an exact value off its reference, or
+    a tuned policy more than 0.3 % above the table's best.
+    Examples: storetwin verify lost_sales.csv --json;
+    storetwin verify ss.csv --exact; storetwin verify lost_sales.csv --tune
     """
     from scenarios.verify import verify_table
 
@@ -103,9 +111,12 @@ def verify(
         def tell(done: int, whole: int) -> None:
             typer.echo(f"\r{done} of {whole} rows", err=True, nl=False)
 
-    result = verify_table(table, kind=kind, seed=seed, progress=tell)
+    by = "tuner" if tune else "exact" if exact else "twin"
+    result = verify_table(table, kind=kind, seed=seed, progress=tell, by=by)
     answer(result, as_json=as_json)
-    if any(row.get("inside") is False for row in result["rows"]):
+    judged = [row.get("inside") for row in result["rows"] + result["exact"]]
+    judged += [(one["above_share"] or 0.0) <= 0.003 for one in result.get("tuned", [])]
+    if any(one is False for one in judged):
         raise check_failed()
 
 
