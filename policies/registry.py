@@ -12,14 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.allocation.fair_share import FairShare
+from policies.allocation.marginal_value import MarginalValue
+from policies.allocation.proportional import Proportional
 from policies.bundle import PolicyBundle
 from policies.domain.errors import InvalidInput
-from policies.domain.ports import Replenisher, Router, TransferPolicy
+from policies.domain.ports import Allocator, Replenisher, Router, TransferPolicy
 from policies.forecasting.seasonal import SeasonalBaseline
 from policies.replenishment.base_stock import CappedBaseStock
+from policies.replenishment.baselines import Ddmrp, SpreadsheetBaseStock
+from policies.replenishment.echelon import EchelonBaseStock
 from policies.replenishment.fixed import ConstantOrder, FixedBaseStock
 from policies.replenishment.levels import class_count
 from policies.replenishment.min_max import MinMax
+from policies.replenishment.one_period import MyopicOrder, Newsvendor
+from policies.replenishment.orders import OrderRules
+from policies.replenishment.perishable import PerishableBaseStock
+from policies.replenishment.reorder import ModifiedReorder, ReorderBatches
 from policies.routing.savings import SavingsRouter
 from policies.transfer.min_cost_flow import MinCostFlowTransfer
 
@@ -30,6 +38,12 @@ _COMMON: dict[str, Any] = {
     "half_life_days": 21.0,
     "shrink_days": 14.0,
     "lateral_transfers": False,
+    "allocation": "fair-share",
+}
+ALLOCATORS: dict[str, Callable[[], Allocator]] = {
+    "fair-share": FairShare,
+    "marginal-value": MarginalValue,
+    "proportional": Proportional,
 }
 _LEVEL: dict[str, Any] = {
     "presentation_units": 1,
@@ -75,6 +89,25 @@ def _min_max(params: Params) -> Replenisher:
     )
 
 
+def _rules(params: Params) -> OrderRules:
+    return OrderRules(
+        presentation_units=int(params["presentation_units"]),
+        pack_share=float(params["pack_share"]),
+        warehouse_cover_days=float(params["warehouse_cover_days"]),
+        warehouse_batch_days=float(params["warehouse_batch_days"]),
+    )
+
+
+def _ruled(kind: Callable[..., Replenisher], **own: float) -> Recipe:
+    """A policy whose own parameters are numbers, beside the rules that all share."""
+
+    def make(params: Params) -> Replenisher:
+        # An integer default stays an integer, whatever a search hands over.
+        return kind(**{k: type(v)(params[k]) for k, v in own.items()}, rules=_rules(params))
+
+    return Recipe({**_COMMON, **_LEVEL, "warehouse_batch_days": 0.0, **own}, make)
+
+
 RECIPES: dict[str, Recipe] = {
     "incumbent": Recipe(
         {
@@ -96,6 +129,14 @@ RECIPES: dict[str, Recipe] = {
     "constant-order": Recipe(
         {**_COMMON, "quantity": 0}, lambda p: ConstantOrder(int(p["quantity"]))
     ),
+    "reorder-batches": _ruled(ReorderBatches, fractile=0.95, batch_days=3.0),
+    "modified-reorder": _ruled(ModifiedReorder, fractile=0.9, batch_days=2.0, cap_share=1.5),
+    "newsvendor": _ruled(Newsvendor, salvage_share=0.0),
+    "myopic": _ruled(MyopicOrder, fractile=0.9, lead_days=0),
+    "perishable-base-stock": _ruled(PerishableBaseStock, fractile=0.9),
+    "echelon-base-stock": _ruled(EchelonBaseStock, store_fractile=0.9, warehouse_fractile=0.95),
+    "ddmrp": _ruled(Ddmrp, lead_time_factor=0.5, variability_factor=0.5, order_cycle_days=1.0),
+    "spreadsheet": _ruled(SpreadsheetBaseStock, fractile=0.95),
 }
 
 
@@ -134,13 +175,19 @@ def build_bundle(
                 remedy=_nearest(key, recipe.defaults),
             )
     full = {**recipe.defaults, **given}
+    if full["allocation"] not in ALLOCATORS:
+        raise InvalidInput(
+            f"no allocation {full['allocation']!r}",
+            field="policy.params.allocation",
+            remedy=_nearest(str(full["allocation"]), ALLOCATORS),
+        )
     return PolicyBundle(
         name=name,
         forecaster=SeasonalBaseline(
             half_life_days=float(full["half_life_days"]), shrink_days=float(full["shrink_days"])
         ),
         replenisher=recipe.replenisher(full),
-        allocator=FairShare(),
+        allocator=ALLOCATORS[full["allocation"]](),
         transfer=transfer or (MinCostFlowTransfer() if full["lateral_transfers"] else None),
         router=router or SavingsRouter(),
         reviews_per_week=int(full["reviews_per_week"]),

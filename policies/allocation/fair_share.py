@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from policies.allocation.scarce import in_order_of_id
 from policies.domain.network import IntArray
 from policies.domain.view import NetworkView
 
@@ -27,7 +28,7 @@ class FairShare:
         source = view.network.locations.source
         granted = np.zeros(wanted.shape, dtype=wanted.dtype)
         for warehouse in view.network.warehouses:
-            rows = np.flatnonzero((source == warehouse) & view.review_due)
+            rows = in_order_of_id(view, np.flatnonzero((source == warehouse) & view.review_due))
             free = np.maximum(view.on_hand[warehouse] - view.reserved[warehouse], 0)
             want = wanted[rows]
             short = np.flatnonzero(want.sum(axis=0, dtype=np.int64) > free)
@@ -63,8 +64,11 @@ def _share(
     stores, skus = want.shape
     out = np.zeros((stores, skus), dtype=np.int32)
     for k in range(skus):
+        # A store that owes more than it has stands below 0 days of cover.
         low, high = 0.0, 1e6
-        for _ in range(60):
+        for s in range(stores):
+            low = min(low, position[s, k] / max(rate[s, k], 1e-6))
+        for _ in range(80):
             cover = (low + high) / 2
             total = 0.0
             for s in range(stores):

@@ -243,6 +243,16 @@ class Network:
             raise InvalidInput(f"listed must be ({rows}, {cols})", field="network.listed")
         if self.distance_m.shape != (rows, rows):
             raise InvalidInput(f"distance_m must be ({rows}, {rows})", field="network.distance_m")
+        source = self.locations.source
+        lost = np.flatnonzero((source >= rows) | (source == np.arange(rows)))
+        if lost.size:
+            raise UnknownLocation(
+                f"store {self.locations.ids[lost[0]]} is served from place {source[lost[0]]}, "
+                "which is no lane of the network",
+                field="locations.source",
+                row=self.locations.ids[lost[0]],
+                remedy="give the index of another location, or -1",
+            )
         ZoneInfo(self.tz)
 
     @property

@@ -32,6 +32,8 @@ class NetworkView:
         next review's order (review period + lead time)
     scope : (L, K) bool or None, cells this decision may order for; None = all
     forecast : Forecast or None, the last issue frozen before `as_of_s`
+    expires : (L, K, B) int32 or None, units on hand by their last day of sale: 0 = the day
+        after `as_of_s`; what lives longer is in no bucket. None = not known
     is_hashed : bool, False = no digest (a simulation that keeps no decisions)
     """
 
@@ -47,6 +49,7 @@ class NetworkView:
     scope: BoolArray | None = None
     forecast: Forecast | None = None
     is_hashed: bool = True
+    expires: IntArray | None = None
 
     def __post_init__(self) -> None:
         shape = self.network.shape
@@ -56,11 +59,27 @@ class NetworkView:
                 raise InvalidInput(
                     f"{name} has shape {value.shape}, expected {shape}", field=f"view.{name}"
                 )
+            # On hand alone may stand below 0 in the book: sold before it was booked in.
+            if name != "on_hand" and value.size and value.min() < 0:
+                place, sku = np.argwhere(value < 0)[0].tolist()
+                raise InvalidInput(
+                    f"{name} of {self.network.skus.ids[sku]} is {value[place, sku]}",
+                    field=f"view.{name}",
+                    row=self.network.locations.ids[place],
+                    remedy="give units, not negative",
+                )
             object.__setattr__(self, name, value)
         object.__setattr__(self, "review_due", frozen(self.review_due, np.bool_))
         object.__setattr__(self, "protection_days", frozen(self.protection_days, np.int32))
         if self.scope is not None:
             object.__setattr__(self, "scope", frozen(self.scope, np.bool_))
+        if self.expires is not None:
+            object.__setattr__(self, "expires", frozen(self.expires, np.int32))
+            if self.expires.ndim != 3 or self.expires.shape[:2] != shape:
+                raise InvalidInput(
+                    f"expires has shape {self.expires.shape}, expected {(*shape, 'days')}",
+                    field="view.expires",
+                )
 
     @property
     def day(self) -> int:

@@ -11,6 +11,10 @@ from policies.domain.decision import Reason
 from policies.domain.errors import InvalidInput
 from policies.domain.network import IntArray
 from policies.domain.view import NetworkView
+from policies.replenishment.packs import whole_packs
+
+_UP = 1e-9
+"""Any part of a case is ordered as a case."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class FixedBaseStock:
         if self.cap is not None:
             reason[gap > self.cap] = Reason.BASE_STOCK_CAPPED
             gap = np.minimum(gap, self.cap)
-        return np.where(view.may_order, gap, 0).astype(np.int32), reason
+        gap = np.where(view.may_order, gap, 0)
+        return whole_packs(gap, view.network.skus.pack_size, _UP), reason
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ class FixedReorderPoint:
         """(wanted, reason), each (L, K)."""
         position = view.inventory_position
         due = view.may_order & (position <= self.reorder_point)
-        wanted = np.where(due, self.level - position, 0).astype(np.int32)
+        gap = np.where(due, self.level - position, 0)
+        wanted = whole_packs(gap, view.network.skus.pack_size, _UP)
         return wanted, np.full(wanted.shape, Reason.BELOW_REORDER_POINT, dtype=np.int8)
 
 
@@ -83,5 +89,6 @@ class ConstantOrder:
 
     def order_quantity(self, view: NetworkView) -> tuple[IntArray, npt.NDArray[np.int8]]:
         """(wanted, reason), each (L, K)."""
-        wanted = np.where(view.may_order, self.quantity, 0).astype(np.int32)
+        gap = np.where(view.may_order, self.quantity, 0)
+        wanted = whole_packs(gap, view.network.skus.pack_size, _UP)
         return wanted, np.full(wanted.shape, Reason.CONSTANT_ORDER, dtype=np.int8)
