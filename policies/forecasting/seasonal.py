@@ -79,11 +79,21 @@ class SeasonalBaseline:
         profile = _weekday_profile(per_store, weekdays)
         factors = np.ascontiguousarray(profile[:, weekdays].T)
         weight = 0.5 ** (np.arange(days)[::-1] / self.half_life_days)
-        level, exposure = sums.weigh(units, weight[:, None] * factors, weight, gone)
-        pull = max(self.shrink_days * float(weight.mean()), 1e-9)
-        sums.shrink_to_chain(level, exposure, pull, network.listed)
-        ratio, bucket = _variance_ratio(units, level, factors, gone, self.block_days)
-        levels, ratios = sums.as_forecast(level, ratio, bucket)
+        weighted = sums.weigh(units, weight[:, None] * factors, weight, gone)
+        levels, bucket, top, below = sums.levels_and_spread(
+            units,
+            weighted,
+            sums.chain_rates(*weighted),
+            max(self.shrink_days * float(weight.mean()), 1e-9),
+            network.listed,
+            _block_factors(factors, self.block_days),
+            gone,
+            self.block_days,
+            _BUCKETS,
+        )
+        ratio = np.ones(len(top))
+        np.divide(top, below, out=ratio, where=below > 0)
+        ratios = sums.ratios_of(bucket, np.maximum(ratio, 1.0))
         for fresh in (levels, ratios):
             fresh.flags.writeable = False  # nobody else has them: spare the copy
         return Forecast(
@@ -120,19 +130,9 @@ def _day_means(series: Floats, weekdays: npt.NDArray[np.integer]) -> Floats:
     return np.maximum(out, 0.05)
 
 
-def _variance_ratio(
-    sold: npt.NDArray[np.integer],
-    level: Floats,
-    factors: Floats,
-    out_share: npt.NDArray[np.uint8],
-    block_days: int,
-) -> tuple[Floats, npt.NDArray[np.int8]]:
-    """(ratio ≥ 1 of each mean bucket, (L, K) buckets): squared error of block totals over mean."""
-    blocks = len(sold) // block_days
+def _block_factors(factors: Floats, block_days: int) -> Floats:
+    """(B, L) sum of the weekday factors of each whole block of days, newest first."""
+    blocks = len(factors) // block_days
     newest = factors[len(factors) - blocks * block_days :]
-    factor = newest.reshape(blocks, block_days, factors.shape[1]).sum(axis=1)[::-1]
-    factor = np.ascontiguousarray(factor)
-    top, below, bucket = sums.spread(sold, level, factor, out_share, block_days, _BUCKETS)
-    ratio = np.ones(len(top))
-    np.divide(top, below, out=ratio, where=below > 0)
-    return np.maximum(ratio, 1.0), bucket
+    out = newest.reshape(blocks, block_days, factors.shape[1]).sum(axis=1)[::-1]
+    return np.ascontiguousarray(out)

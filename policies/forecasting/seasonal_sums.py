@@ -1,7 +1,8 @@
-"""The seasonal baseline's sums over a panel, compiled: each panel row is read row by row.
+"""The seasonal baseline's sums over a panel, compiled: the panel is read twice, row by row.
 
 A panel of 28 days × 4 M series is 0.5 GB; with whole-array temporaries a fit would read
-and write it ten times over.
+and write it ten times over. Inner loops have no branches, so that the compiler turns them
+into vector instructions, and work on stretches that stay in the nearest cache.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from policies.domain.network import BoolArray, IntArray
+from policies.domain.network import BoolArray
 
 Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 Shares = npt.NDArray[np.uint8]
 Units = npt.NDArray[np.integer]
-_STRETCH = 1_024
+Buckets = npt.NDArray[np.int8]
+_STRETCH = 2_048
 """SKUs whose sums stay in the nearest cache while the days go by."""
+_LANES = 8
+"""Running sums of a bucket side by side: an addition needs not wait for the one before."""
 
 
 @njit(cache=True)
@@ -48,144 +53,201 @@ def weigh(sold: Units, share: Floats, weight: Floats, out_share: Shares) -> tupl
     weight : (H,) float64
     out_share : (H, L, K) uint8, percent of the open time out of stock; (0, 0, 0) = none
     """
-    days, places, skus = sold.shape
-    weighted = np.zeros((places, skus))
-    exposure = np.zeros((places, skus))
-    where = np.zeros(skus, dtype=np.int32)
-    gone = np.zeros(-(-skus // 8) * 8, dtype=np.uint8)
+    _, places, skus = sold.shape
+    weighted = np.empty((places, skus))
+    exposure = np.empty((places, skus))
+    part = np.empty(len(weight))
     for place in range(places):
-        mine, inside = weighted[place], exposure[place]
-        whole = share[:, place].sum()
-        inside[:] = whole
+        part[:] = share[:, place]
+        whole = part.sum()
         for lo in range(0, skus, _STRETCH):
             hi = min(lo + _STRETCH, skus)
-            stretch = mine[lo:hi]
-            for day in range(days):
-                row, heavy = sold[day, place, lo:hi], weight[day]
-                for k in range(len(stretch)):
-                    stretch[k] += heavy * row[k]
-        for day in range(days):
-            part = share[day, place]
-            for i in range(_gone(out_share, day, day + 1, place, gone, where)):
-                inside[where[i]] -= part * (out_share[day, place, where[i]] / 100.0)
-        for k in range(skus):
-            # What rounding leaves of a record that was never in stock is no time.
-            inside[k] = inside[k] if inside[k] > 1e-9 * whole else 0.0
+            _weighted_sum(sold, place, lo, weight, weighted[place, lo:hi])
+            inside = exposure[place, lo:hi]
+            if not len(out_share):
+                inside[:] = whole
+                continue
+            _weighted_sum(out_share, place, lo, part, inside)
+            for k in range(len(inside)):
+                rest = whole - inside[k] / 100.0
+                # What rounding leaves of a record that was never in stock is no time.
+                inside[k] = rest if rest > 1e-9 * whole else 0.0
     return weighted, exposure
 
 
 @njit(cache=True)
-def _gone(
-    out_share: Shares, first: int, end: int, place: int, gone: Shares, where: IntArray
-) -> int:
-    """Write the SKUs that were out on any of the days into `where`; returns how many.
+def _weighted_sum(panel: Units, place: int, lo: int, weight: Floats, out: Floats) -> None:
+    """Fill `out` (n,) with one location's sums over days, from SKU `lo` on, oldest day first.
 
-    They are few: sums are made for all SKUs at once and mended for these. `gone` is room
-    for K bytes, rounded up to eights, and ends in zeros.
+    Four rows at a time: their sums are read and written once.
     """
-    if len(out_share) == 0:
-        return 0
-    skus = out_share.shape[2]
-    for day in range(first, end):
-        row = out_share[day, place]
-        for k in range(skus):
-            gone[k] = row[k] if day == first else gone[k] | row[k]
-    size = 0
-    words = gone.view(np.uint64)
-    for word in range(len(words)):
-        if words[word]:
-            for k in range(8 * word, min(8 * word + 8, skus)):
-                if gone[k]:
-                    where[size] = k
-                    size += 1
-    return size
+    days, hi = len(panel), lo + len(out)
+    out[:] = 0.0
+    first = days % 4
+    for day in range(first):
+        row, heavy = panel[day, place, lo:hi], weight[day]
+        for k in range(len(out)):
+            out[k] += heavy * row[k]
+    for day in range(first, days, 4):
+        row_a, row_b = panel[day, place, lo:hi], panel[day + 1, place, lo:hi]
+        row_c, row_d = panel[day + 2, place, lo:hi], panel[day + 3, place, lo:hi]
+        a, b, c, d = weight[day], weight[day + 1], weight[day + 2], weight[day + 3]
+        for k in range(len(out)):
+            out[k] = (((out[k] + a * row_a[k]) + b * row_b[k]) + c * row_c[k]) + d * row_d[k]
 
 
 @njit(cache=True)
-def shrink_to_chain(weighted: Floats, exposure: Floats, pull: float, listed: BoolArray) -> None:
-    """Turn `weighted` (L, K) into levels, pulled toward the chain's rate × the store's share."""
+def chain_rates(weighted: Floats, exposure: Floats) -> tuple[Floats, Floats]:
+    """((K,) units per day in stock over all locations that sell, (L,) units of each)."""
     places, skus = weighted.shape
     chain, inside = np.zeros(skus), np.zeros(skus)
     own = np.zeros(places)
     for place in range(places):
         own[place] = weighted[place].sum()
         if own[place] > 0:
+            mine, time = weighted[place], exposure[place]
             for k in range(skus):
-                chain[k] += weighted[place, k]
-                inside[k] += exposure[place, k]
+                chain[k] += mine[k]
+                inside[k] += time[k]
     for k in range(skus):
         chain[k] /= max(inside[k], 1e-12)
-    for place in range(places):
-        expected = 0.0
-        for k in range(skus):
-            expected += exposure[place, k] * chain[k]
-        relative = own[place] / max(expected, 1e-12) if expected > 0 else 0.0
-        for k in range(skus):
-            level = (weighted[place, k] + pull * relative * chain[k]) / (exposure[place, k] + pull)
-            weighted[place, k] = level if listed[place, k] else 0.0
+    return chain, own
 
 
 @njit(cache=True)
-def spread(
-    sold: Units, level: Floats, factor: Floats, out_share: Shares, block_days: int, edges: Floats
-) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
-    """Squared errors and means of block totals by level bucket, and the (L, K) buckets.
+def levels_and_spread(
+    sold: Units,
+    sums: tuple[Floats, Floats],
+    rates: tuple[Floats, Floats],
+    pull: float,
+    listed: BoolArray,
+    factor: Floats,
+    out_share: Shares,
+    block_days: int,
+    edges: Floats,
+) -> tuple[Singles, Buckets, Floats, Floats]:
+    """Levels, their buckets, and by bucket the squared errors and means of block totals.
 
-    Blocks count back from the newest day; `factor` (B, L) is the sum of weekday factors
-    of block b. A block with any time out of stock is left out.
+    A level is pulled toward the chain's rate × the store's share. Blocks count back from
+    the newest day; a block with any time out of stock is left out.
+
+    Parameters
+    ----------
+    sums, rates : what :func:`weigh` and :func:`chain_rates` give
+    factor : (B, L) float64, sum of the weekday factors of block b
+
+    Returns
+    -------
+    ((L, K) float32, (L, K) int8, (B + 1,) float64, (B + 1,) float64)
     """
-    days, places, skus = sold.shape
-    top, below = np.zeros(len(edges) + 1), np.zeros(len(edges) + 1)
-    bucket = np.zeros((places, skus), dtype=np.int8)
-    error, mean = np.zeros(skus), np.zeros(skus)
-    total, where = np.zeros(skus, dtype=np.int32), np.zeros(skus, dtype=np.int32)
-    bin_of = np.zeros(skus, dtype=np.int64)
-    kept, gone = np.zeros((2, skus)), np.zeros(-(-skus // 8) * 8, dtype=np.uint8)
+    weighted, exposure = sums
+    chain, own = rates
+    places, skus = weighted.shape
+    levels, bucket = np.empty((places, skus), dtype=np.float32), np.empty((places, skus), np.int8)
+    top, below = np.zeros((len(edges) + 1, _LANES)), np.zeros((len(edges) + 1, _LANES))
+    level, error, mean = np.empty(skus), np.empty(_STRETCH), np.empty(_STRETCH)
+    total, gone = np.empty(_STRETCH, dtype=np.int32), np.empty(_STRETCH, dtype=np.uint8)
     for place in range(places):
-        mine = level[place]
-        error[:] = 0
-        mean[:] = 0
-        for block in range(len(factor)):
-            newest = days - block * block_days
-            total[:] = 0
-            for day in range(newest - block_days, newest):
-                row = sold[day, place]
-                for k in range(skus):
-                    total[k] += row[k]
-            size = _gone(out_share, newest - block_days, newest, place, gone, where)
-            for i in range(size):
-                kept[0, i], kept[1, i] = error[where[i]], mean[where[i]]
-            f = factor[block, place]
-            for k in range(skus):
-                expected = mine[k] * f
-                error[k] += (total[k] - expected) ** 2
-                mean[k] += expected
-            for i in range(size):
-                error[where[i]], mean[where[i]] = kept[0, i], kept[1, i]
-        bin_of[:] = 0
+        _pull(weighted[place], exposure[place], chain, own[place], pull, listed[place], level)
         for lo in range(0, skus, _STRETCH):
-            levels, bins = mine[lo : lo + _STRETCH], bin_of[lo : lo + _STRETCH]
+            hi = min(lo + _STRETCH, skus)
+            mine, size = level[lo:hi], hi - lo
+            _block_errors(
+                sold,
+                out_share,
+                place,
+                lo,
+                mine,
+                factor,
+                block_days,
+                error[:size],
+                mean[:size],
+                total[:size],
+                gone[:size],
+            )
+            bins = bucket[place, lo:hi]
+            bins[:] = 0
             for edge in edges:
-                for k in range(len(levels)):
-                    bins[k] += levels[k] >= edge
-        for k in range(skus):
-            b = bin_of[k]
-            bucket[place, k] = b
-            top[b] += error[k]
-            below[b] += mean[k]
-    return top, below, bucket
+                for k in range(size):
+                    bins[k] += mine[k] >= edge
+            single = levels[place, lo:hi]
+            for k in range(size):
+                single[k] = mine[k]
+            for k in range(size):
+                top[bins[k], k % _LANES] += error[k]
+                below[bins[k], k % _LANES] += mean[k]
+    return levels, bucket, top.sum(axis=1), below.sum(axis=1)
 
 
 @njit(cache=True)
-def as_forecast(
-    level: Floats, ratio: Floats, bucket: npt.NDArray[np.int8]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """((L, K) levels, (L, K) the ratio of each one's bucket) in single precision."""
-    places, skus = level.shape
+def _pull(
+    weighted: Floats,
+    exposure: Floats,
+    chain: Floats,
+    own: float,
+    pull: float,
+    listed: npt.NDArray[np.bool_],
+    level: Floats,
+) -> None:
+    """Fill `level` (K,) of one location; `own` is what it sold, weighted."""
+    expected = 0.0
+    for k in range(len(level)):
+        expected += exposure[k] * chain[k]
+    relative = own / max(expected, 1e-12) if expected > 0 else 0.0
+    toward = pull * relative
+    for k in range(len(level)):
+        rate = (weighted[k] + toward * chain[k]) / (exposure[k] + pull)
+        level[k] = rate if listed[k] else 0.0
+
+
+@njit(cache=True)
+def _block_errors(
+    sold: Units,
+    out_share: Shares,
+    place: int,
+    lo: int,
+    level: Floats,
+    factor: Floats,
+    block_days: int,
+    error: Floats,
+    mean: Floats,
+    total: npt.NDArray[np.int32],
+    gone: Shares,
+) -> None:
+    """Fill `error` and `mean` (n,) with sums over blocks; `total` and `gone` are room."""
+    days, hi = len(sold), lo + len(level)
+    error[:] = 0.0
+    mean[:] = 0.0
+    gone[:] = 0
+    for block in range(len(factor)):
+        newest = days - block * block_days
+        total[:] = 0
+        for day in range(newest - block_days, newest):
+            row = sold[day, place, lo:hi]
+            for k in range(len(total)):
+                total[k] += row[k]
+        if len(out_share):
+            gone[:] = 0
+            for day in range(newest - block_days, newest):
+                share = out_share[day, place, lo:hi]
+                for k in range(len(gone)):
+                    gone[k] |= share[k]
+        f = factor[block, place]
+        for k in range(len(error)):
+            expected = level[k] * f
+            miss = total[k] - expected
+            error[k] += miss * miss if gone[k] == 0 else 0.0
+            mean[k] += expected if gone[k] == 0 else 0.0
+
+
+@njit(cache=True)
+def ratios_of(bucket: Buckets, ratio: Floats) -> Singles:
+    """(L, K) float32: the ratio of each one's bucket."""
+    places, skus = bucket.shape
+    single = ratio.astype(np.float32)
     out = np.empty((places, skus), dtype=np.float32)
-    spread_of = np.empty((places, skus), dtype=np.float32)
     for place in range(places):
+        bins, mine = bucket[place], out[place]
         for k in range(skus):
-            out[place, k] = level[place, k]
-            spread_of[place, k] = ratio[bucket[place, k]]
-    return out, spread_of
+            mine[k] = single[bins[k]]
+    return out
