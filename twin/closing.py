@@ -28,21 +28,25 @@ DAYBOOK: tuple[str, ...] = (
 
 
 @njit(cache=True)
-def close_day(
+def close_stores(
     day: int,
+    first: int,
+    end: int,
     stock: Stock,
     sold: Int32s,
     leaving: Int32s,
     window: Int32s,
     out_share: Uint8s,
     daybook: Int64s,
-    sold_by_source: Int64s,
+    by_source: Int64s,
     master: Master,
     slow_window_days: int,
     slow_cover_days: int,
     is_gapless: int,
 ) -> tuple[int, int]:
-    """Write the day's stock facts, move the slow-mover window, and start the next day.
+    """Close the day of the stores among locations `first` … `end` − 1.
+
+    Writes their stock facts and moves their slow-mover window.
 
     Parameters
     ----------
@@ -53,8 +57,9 @@ def close_day(
         is the sum of the stores it serves
     out_share : (L, K) uint8, filled with percent of the open time without book stock
     daybook : (L, C, 12) int64, columns as in :data:`DAYBOOK`, filled
-    sold_by_source : (W + 1, K) int64, filled with the day's sales of each warehouse's
-        stores; the last row is stores without one
+    by_source : (2, W + 1, K) int64, the day's sales of each warehouse's stores are added
+        to the first, those that leave the window to the second; the last row is stores
+        without a warehouse
     is_gapless : int, 1 where nothing can part book and truth, so that the gap need not
         be read to know that they are equal
 
@@ -63,20 +68,17 @@ def close_day(
     (int, int), a (location, SKU) whose stock does not balance; (−1, −1) = all do
     """
     bad = (-1, -1)
-    empty = np.zeros(-(-sold.shape[1] // 8) * 8, dtype=np.uint8)
-    skus = sold.shape[1]
-    left_by_source = np.zeros(sold_by_source.shape, dtype=np.int64)
-    sold_by_source[:] = 0
-    for place in range(sold.shape[0]):
+    out = np.zeros(sold.shape[1], dtype=np.int32)
+    for place in range(first, end):
         if not master.is_store[place]:
             continue
         mine, source = window[place], master.supplier[place]
         _add(mine, sold[place], 1)
-        _sum(sold_by_source[source], sold[place])
+        _sum(by_source[0, source], sold[place])
         if len(leaving):
             _add(mine, leaving[place], -1)
             _add(stock.expected[place], leaving[place], -1)
-            _sum(left_by_source[source], leaving[place])
+            _sum(by_source[1, source], leaving[place])
         if not _balances(stock, place, mine, is_gapless):
             bad = (place, _leak(stock, place, mine))
         _facts(
@@ -90,15 +92,35 @@ def close_day(
             master,
             slow_window_days,
             slow_cover_days,
-            empty,
+            out,
         )
+    return bad
+
+
+@njit(cache=True)
+def close_warehouses(
+    day: int,
+    stock: Stock,
+    sold: Int32s,
+    window: Int32s,
+    out_share: Uint8s,
+    daybook: Int64s,
+    by_source: Int64s,
+    master: Master,
+    slow_window_days: int,
+    slow_cover_days: int,
+    is_gapless: int,
+) -> tuple[int, int]:
+    """The same for warehouses, after all stores: what they sold is in `by_source`."""
+    bad = (-1, -1)
+    skus = sold.shape[1]
     none = np.zeros(skus, dtype=np.int32)
     w = 0
     for place in range(sold.shape[0]):
         if master.is_store[place]:
             continue
         for k in range(skus):
-            window[place, k] += sold_by_source[w, k] - left_by_source[w, k]
+            window[place, k] += by_source[0, w, k] - by_source[1, w, k]
         if not _balances(stock, place, none, is_gapless):
             bad = (place, _leak(stock, place, none))
         _facts(
@@ -112,7 +134,7 @@ def close_day(
             master,
             slow_window_days,
             slow_cover_days,
-            empty,
+            none,
         )
         w += 1
     return bad
@@ -172,12 +194,15 @@ def _facts(
     master: Master,
     slow_window_days: int,
     slow_cover_days: int,
-    empty: Uint8s,
+    out: Int32s,
 ) -> None:
-    """One location's row of the day book, category by category."""
+    """One location's row of the day book, category by category; `out` is room for K."""
     opens = day * 86_400 + master.opens[place]
     open_s = master.closes[place] - master.opens[place]
     is_store = master.is_store[place]
+    if is_store:
+        listed = master.listed[place]
+        _out_seconds(stock, place, opens, opens + open_s, listed, out, out_share[place])
     for c in range(len(master.first) - 1):
         lo, hi = master.first[c], master.first[c + 1]
         member = master.member[lo:hi]
@@ -202,6 +227,7 @@ def _facts(
                     stock.book[place, a:b],
                     stock.physical[place, a:b],
                     master.listed[place, a:b],
+                    out[a:b],
                 )
         else:
             _stretch(
@@ -219,15 +245,14 @@ def _facts(
                     stock.book[place][member],
                     stock.physical[place][member],
                     master.listed[place][member],
+                    out[member],
                 )
         if stock.on_road[place]:
             for k in member:
                 row[8] += np.int64(stock.transit[place, k]) * master.cost[k]
         if is_store:
             row[4] = row[2] * open_s
-            row[5] = row[4]
-    if is_store:
-        _take_out_seconds(stock, place, opens, open_s, master, daybook, out_share, empty)
+            row[5] += row[4]
     if stock.risen[place]:
         stock.out_today[place][:] = 0
         stock.risen[place] = 0
@@ -257,51 +282,52 @@ def _stretch(
 
 
 @njit(cache=True)
-def _stocked(row: Int64s, book: Int32s, physical: Int32s, listed: npt.NDArray[np.bool_]) -> None:
+def _stocked(
+    row: Int64s, book: Int32s, physical: Int32s, listed: npt.NDArray[np.bool_], out: Int32s
+) -> None:
+    gone = np.int64(0)
+    for k in range(len(out)):
+        gone += out[k]
     ranged = stocked = right = np.int32(0)
     for k in range(len(book)):
         is_listed = np.int32(listed[k])
         ranged += is_listed
         stocked += is_listed if book[k] > 0 else np.int32(0)
         right += is_listed if book[k] == physical[k] else np.int32(0)
-    row[2], row[3], row[10], row[11] = ranged, stocked, ranged, right
+    row[2], row[3], row[5], row[10], row[11] = ranged, stocked, -gone, ranged, right
 
 
-@njit(cache=True)
-def _take_out_seconds(
+@njit(cache=True, error_model="numpy")
+def _out_seconds(
     stock: Stock,
     place: int,
     opens: int,
-    open_s: int,
-    master: Master,
-    daybook: Int64s,
+    closes: int,
+    listed: npt.NDArray[np.bool_],
+    out: Int32s,
     out_share: Uint8s,
-    empty: Uint8s,
 ) -> None:
-    """Subtract open seconds without book stock of listed SKUs; note each one's share.
+    """Fill `out` (K,) with open seconds without book stock, `out_share` with percent.
 
-    `empty` is room for K bytes, rounded up to eights, and ends in zeros: eight records
-    that were never out are passed over at once.
+    Without branches: where a store is out of many SKUs a branch is guessed wrong again
+    and again. The quotient is exact in single precision before it is rounded down: its
+    dividend is below 2^24, and it is nearer to a whole number than half a step only if
+    it is one.
     """
-    book, listed, rose = stock.book[place], master.listed[place], stock.out_today[place]
-    for k in range(len(book)):
-        empty[k] = book[k] == 0
+    book, since = stock.book[place], stock.zero_since[place]
+    first, last = np.int32(opens), np.int32(closes)
+    for k in range(len(out)):
+        seconds = max(last - max(since[k], first), np.int32(0))
+        out[k] = seconds if book[k] == 0 else np.int32(0)
     if stock.risen[place]:
-        for k in range(len(book)):
-            empty[k] |= rose[k] != 0
-    words = empty.view(np.uint64)
-    for word in range(len(words)):
-        if words[word] == 0:
-            continue
-        for k in range(8 * word, min(8 * word + 8, len(book))):
-            if not empty[k] or not listed[k]:
-                continue
-            out = np.int64(rose[k])
-            if book[k] == 0:
-                out += max(opens + open_s - max(stock.zero_since[place, k], opens), 0)
-            if out:
-                daybook[place, master.category[k], 5] -= out
-                out_share[place, k] = np.int32(100 * out) // np.int32(open_s)
+        rose = stock.out_today[place]
+        for k in range(len(out)):
+            out[k] += rose[k]
+    for k in range(len(out)):
+        out[k] = out[k] if listed[k] else np.int32(0)
+    whole = np.float32(max(closes - opens, 1))
+    for k in range(len(out)):
+        out_share[k] = np.uint8(np.int32(np.float32(100 * out[k]) / whole))
 
 
 @njit(cache=True)

@@ -81,17 +81,22 @@ class Floor:
         self.kernel_seconds += time.perf_counter() - began
         self.journal.sales(place, rows, written)
 
-    def advance_all(self, until: int) -> None:
-        """The same for every store."""
+    def advance_all(self, until: int, first: int = 0, end: int | None = None) -> None:
+        """The same for every store, or for those among locations `first` … `end` − 1."""
+        state = self.state
+        location = state.lines.location
+        begins = int(np.searchsorted(location, first))
+        ends = len(location) if end is None else int(np.searchsorted(location, end))
         if self.journal.on:
-            for place in self._store_number:
+            for place in location[begins:ends].tolist():
                 self.advance(place, until)
             return
-        state = self.state
         began = time.perf_counter()
         kernel.advance_all(
             state.lines,
             state.cursor,
+            begins,
+            ends,
             until,
             state.stock,
             state.panel.sold_today,

@@ -285,6 +285,8 @@ def _posted(
 def advance_all(
     lines: Lines,
     cursor: Int64s,
+    first: int,
+    end: int,
     until: int,
     stock: Stock,
     sold: Int32s,
@@ -295,6 +297,6 @@ def advance_all(
     mode: Mode,
     rows: Rows,
 ) -> None:
-    """Every store up to `until`, one after the other; not for traced runs."""
-    for s in range(len(cursor)):
+    """Stores number `first` … `end` − 1 up to `until`, in turn; not for traced runs."""
+    for s in range(first, end):
         advance(lines, cursor, s, until, stock, sold, tally, master, frailty, totals, mode, rows)

@@ -78,12 +78,15 @@ class GrowingPanel:
         self.sold_today[:] = 0
         self.out_today[:] = 0
 
-    def keep_today(self) -> None:
-        """Copy `sold_today` (L, K) int32, the working row, into the panel as it is now."""
+    def keep_today(self, first: int = 0, end: int | None = None) -> None:
+        """Copy `sold_today` (L, K) int32, the working row, into the panel as it is now.
+
+        Only locations `first` … `end` − 1, if these are given.
+        """
         row = self._next - 1
-        if not _narrow(self.sold_today, self._sold[row]):
+        if not _narrow(self.sold_today[first:end], self._sold[row, first:end]):
             self._sold = self._sold.astype(np.int32)
-            self._sold[row] = self.sold_today
+            self._sold[row, first:end] = self.sold_today[first:end]
 
     @property
     def out_today(self) -> npt.NDArray[np.uint8]:

@@ -46,7 +46,9 @@ class Recorder:
         self.location_facts = np.zeros((days, places, len(LOCATION_FACTS)), dtype=np.int64)
         self._daybook = np.zeros((places, categories, len(DAYBOOK)), dtype=np.int64)
         self._before = np.zeros((places, categories), dtype=np.int64)
-        self._by_source = np.zeros((len(network.warehouses) + 1, network.shape[1]), dtype=np.int64)
+        self._by_source = np.zeros(
+            (2, len(network.warehouses) + 1, network.shape[1]), dtype=np.int64
+        )
         frictions = scenario.frictions
         self._never_apart = not state.stock.gap.any() and not (
             frictions.shrink_per_unit_sold
@@ -96,13 +98,18 @@ class Recorder:
     def returned(self, tour: Tour) -> None:
         """Nothing to note."""
 
-    def close_day(self, day: int) -> None:
-        """Facts of `day`, whose receipts have all been served; raises where stock leaks."""
+    def close_stores(self, day: int, first: int, end: int) -> None:
+        """Facts of the stores among locations `first` … `end` − 1, whose `day` is over.
+
+        Raises where stock leaks. Call it for all locations, then :meth:`close_day`.
+        """
         state = self.state
-        state.panel.keep_today()
+        state.panel.keep_today(first, end)
         leaving = state.panel.leaving()
-        bad = closing.close_day(
+        bad = closing.close_stores(
             day,
+            first,
+            end,
             state.stock,
             state.panel.sold_today,
             leaving if leaving is not None else np.zeros((0, 0), dtype=np.int16),
@@ -115,8 +122,28 @@ class Recorder:
             SLOW_COVER_DAYS,
             self._never_apart,
         )
+        if bad[0] >= 0:
+            self._broken(day, *bad)
+
+    def close_day(self, day: int) -> None:
+        """Facts of the warehouses and of the whole `day`, whose stores have been closed."""
+        state = self.state
+        bad = closing.close_warehouses(
+            day,
+            state.stock,
+            state.panel.sold_today,
+            state.window,
+            state.panel.out_today,
+            self._daybook,
+            self._by_source,
+            state.master,
+            SLOW_WINDOW_DAYS,
+            SLOW_COVER_DAYS,
+            self._never_apart,
+        )
         if day >= self.first_kpi_day:
-            state.sold_total += self._by_source.sum(axis=0)
+            state.sold_total += self._by_source[0].sum(axis=0)
+        self._by_source[:] = 0
         if bad[0] >= 0:
             self._broken(day, *bad)
         self._copy(day)

@@ -12,7 +12,8 @@ from policies.domain.stock import project
 from policies.registry import build_bundle
 from scenarios.history.generate import generate_chain
 from tests.unit.twin_worlds import DAY
-from twin import kernel, touches
+from twin import closing, kernel, touches
+from twin.arrays import Stock
 from twin.result import Trace
 from twin.run import simulate
 from twin.scenario import Frictions, Scenario, StoreRules
@@ -117,3 +118,25 @@ def test_kernel_columns_and_kinds_agree_with_the_domain():
     assert touches.EVENTS[touches.CAME_OFF] == "transfer_units_off"
     assert touches.EVENTS[touches.COUNT_GAIN] == "count_gain_cents"
     assert touches.EVENTS[touches.MISSING_CENTS] == "receipt_shrink_cents"
+
+
+def test_the_share_of_open_time_out_of_stock_is_rounded_down_exactly():
+    """For every second of a day of 24 hours, and for one of an odd length."""
+    for open_s in (86_400, 50_399):
+        since = np.arange(open_s + 1, dtype=np.int32)[None]
+        none = np.zeros(since.shape, dtype=np.int32)
+        stock = Stock(
+            **dict.fromkeys(Stock._fields, none)
+            | {
+                "zero_since": since,
+                "on_road": np.zeros(1, dtype=np.int64),
+                "risen": np.zeros(1, dtype=np.int8),
+            }
+        )
+        out, share = np.zeros(open_s + 1, dtype=np.int32), np.zeros(open_s + 1, dtype=np.uint8)
+        listed = np.ones(open_s + 1, dtype=bool)
+        listed[3] = False
+        closing._out_seconds(stock, 0, 0, open_s, listed, out, share)
+        seconds = np.where(listed, open_s - since[0], 0)
+        assert (out == seconds).all()
+        assert (share == 100 * seconds.astype(np.int64) // open_s).all()

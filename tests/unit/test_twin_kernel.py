@@ -113,6 +113,8 @@ def test_sold_and_lost_do_not_depend_on_when_a_store_is_touched(drawn, stock, to
         kernel.advance_all(
             state.lines,
             state.cursor,
+            0,
+            len(state.cursor),
             min(until, DAY - 1),
             state.stock,
             state.panel.sold_today,

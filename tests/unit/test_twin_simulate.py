@@ -53,8 +53,8 @@ def test_a_leak_in_the_kernel_is_caught_on_the_day_it_happens(monkeypatch):
     """Conservation is asserted for each location and SKU at every closing."""
     sound = kernel.advance_all
 
-    def leaky(lines, cursor, until, stock, *rest):
-        sound(lines, cursor, until, stock, *rest)
+    def leaky(lines, cursor, first, end, until, stock, *rest):
+        sound(lines, cursor, first, end, until, stock, *rest)
         stock.book[1, 1] += 1
 
     monkeypatch.setattr(kernel, "advance_all", leaky)
