@@ -13,13 +13,14 @@ from typing import Any
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.registry import build_bundle
-from twin.scenario import Frictions, StoreRules, WarehouseRules
+from twin.scenario import Frictions, Perishables, StoreRules, WarehouseRules
 
 _NUMBER = (int, float)
 PARTS: dict[str, type[Any]] = {
     "frictions": Frictions,
     "store": StoreRules,
     "warehouse": WarehouseRules,
+    "perishables": Perishables,
     "costs": CostModel,
 }
 # key -> accepted types; tables of dataclasses are checked field by field

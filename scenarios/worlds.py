@@ -26,7 +26,7 @@ from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.output import code_sha256
-from twin.scenario import Frictions, Opening, Scenario, StoreRules, WarehouseRules
+from twin.scenario import Frictions, Opening, Perishables, Scenario, StoreRules, WarehouseRules
 
 CHAIN_SEGMENTS = "segments.json"
 OPENING = "opening.npz"
@@ -70,6 +70,7 @@ class WorldSpec:
     store: StoreRules = field(default_factory=StoreRules)
     warehouse: WarehouseRules = field(default_factory=WarehouseRules)
     costs: CostModel = field(default_factory=CostModel)
+    perishables: Perishables = field(default_factory=Perishables)
 
     @property
     def last_day(self) -> int:
@@ -213,6 +214,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         warehouse=world.warehouse,
         store=world.store,
         frictions=world.frictions,
+        perishables=world.perishables,
         costs=world.costs,
         panel_expansion=world.panel_expansion,
     )

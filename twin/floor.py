@@ -9,6 +9,7 @@ import numpy as np
 from policies.domain.decision import LineKind
 from policies.domain.network import IntArray
 from twin import draws, kernel, touches
+from twin.ages import Ages
 from twin.arrays import Mode
 from twin.journal import Journal
 from twin.loads import Load
@@ -52,6 +53,7 @@ class Floor:
             int(place): np.flatnonzero(network.listed[place]).astype(np.int32)
             for place in network.stores
         }
+        self.ages = Ages(state, journal, seed, replication)
         self.kernel_seconds = 0.0
         self.touch_seconds = 0.0
         self._mass = network.skus.mass_g.astype(np.float64)
@@ -136,6 +138,7 @@ class Floor:
             state.events,
             state.master,
         )
+        self.ages.left(load)
         load.shipped_s = now
         load.kg = float(self._mass[load.sku] @ load.shipped) / 1e3
         self.journal.shipped(load, now)
@@ -178,6 +181,7 @@ class Floor:
             state.events,
             state.master,
         )
+        self.ages.arrived(load, error, late)
         load.received_s = now
         self.journal.received(load, error, late, now)
         self.touch_seconds += time.perf_counter() - began
@@ -198,6 +202,11 @@ class Floor:
         expected = state.stock.book[place, sku].copy()
         touches.count(place, sku, difference, now, state.stock, state.events, state.master)
         self.journal.counted(place, sku, expected, difference, now)
+
+    def expire(self, now: int) -> None:
+        """Clear every shelf of what ends its life today."""
+        self.advance_all(now)
+        self.ages.expire(now)
 
     def _errors(self, place: int, sku: IntArray, now: int) -> IntArray:
         """(n,) int32: what the person who receives gets wrong, as in `touches.receive`."""

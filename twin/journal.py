@@ -153,6 +153,14 @@ class Journal:
             np.stack([np.broadcast_to(np.asarray(c, dtype=np.int64), sku.shape) for c in columns])
         )
 
+    def expired(
+        self, place: IntArray, sku: IntArray, quantity: IntArray, found: IntArray, now: int
+    ) -> None:
+        """Goods past their day; `found` of them were not in the book."""
+        if self.on:
+            self._add(MovementKind.AUTO_FOUND, sku, COUNT, place, found, now)
+            self._add(MovementKind.WRITE_OFF, sku, place, LOSS, quantity, now)
+
     def stop(self, place: int, at: int, share: list[int], *, is_on_time: bool) -> None:
         """A truck stop with its share of metres, seconds and starts (micro)."""
         if self.on:

@@ -371,8 +371,11 @@ def direct_due_s(scenario: Scenario, place: int, day: int) -> int:
     """When an order placed in the evening of `day` is for sale, in a direct scenario.
 
     One second before opening on day + 1 + lead time: the plan belongs to the start of the
-    next period. A store that opens at midnight receives at midnight.
+    next period. A store that opens at midnight receives at midnight. A scenario may name
+    another time of day, then it is that time of day + lead time.
     """
+    if scenario.direct_receipt_s is not None:
+        return (day + scenario.direct_lead_time_days) * DAY_SECONDS + scenario.direct_receipt_s
     arrives = (day + 1 + scenario.direct_lead_time_days) * DAY_SECONDS
     return arrives + max(int(scenario.network.locations.opens_s[place]) - 1, 0)
 

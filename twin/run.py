@@ -100,6 +100,8 @@ class World:
             self.state.panel.begin_day()
             if scenario.store.count_lines_per_day > 0:
                 Phase(env, midnight + scenario.count_s, self._timed(self._count))
+            if self.floor.ages.on:
+                Phase(env, midnight + scenario.perishables.expire_s, self._timed(self.floor.expire))
             Phase(env, midnight + scenario.plan_s, self._timed(self._plan))
             # Events of the next midnight belong to the next day and stay for it.
             started = time.perf_counter()

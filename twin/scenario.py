@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel
-from policies.domain.network import Network
+from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.receipts import ReceiptColumns
 
 
@@ -90,6 +90,36 @@ class StoreRules:
 
 
 @dataclass(frozen=True)
+class Perishables:
+    """How goods with a shelf life age and leave.
+
+    Attributes
+    ----------
+    tracked : whether SKUs with a shelf life expire at all
+    lifo_share : share of units whose customer takes the youngest; the rest take the oldest
+    expire_s : time of the evening's expiry, seconds after midnight
+    """
+
+    tracked: bool = False
+    lifo_share: float = 0.0
+    expire_s: int = 22 * 3600 + 300
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lifo_share <= 1:
+            raise ScenarioInvalid(
+                f"lifo_share is {self.lifo_share}",
+                field="perishables.lifo_share",
+                remedy="give a share from 0 to 1",
+            )
+        if not 0 <= self.expire_s < DAY_SECONDS:
+            raise ScenarioInvalid(
+                f"expire_s is {self.expire_s}",
+                field="perishables.expire_s",
+                remedy="give seconds after midnight, less than 86400",
+            )
+
+
+@dataclass(frozen=True)
 class Opening:
     """State at the start of a run: the warm start.
 
@@ -124,6 +154,8 @@ class Scenario:
     warmup_days : int, first days that are simulated and left out of KPIs
     opening : Opening or None; None = `opening_cover_days` of mean demand
     direct : bool, stores order from suppliers directly (single-echelon studies)
+    direct_receipt_s : int or None, time of day at which a direct order is for sale, on
+        the evening `direct_lead_time_days` after its own; None = before the next opening
     plan_s, count_s : int, time of the evening's plan and count, seconds after midnight
     """
 
@@ -138,11 +170,13 @@ class Scenario:
     panel_days: int = 56
     direct: bool = False
     direct_lead_time_days: int = 1
+    direct_receipt_s: int | None = None
     plan_s: int = 22 * 3600 + 1800
     count_s: int = 22 * 3600
     warehouse: WarehouseRules = WarehouseRules()
     store: StoreRules = StoreRules()
     frictions: Frictions = Frictions()
+    perishables: Perishables = Perishables()
     costs: CostModel = field(default_factory=CostModel)
     panel_expansion: float = 1.0
     notes: tuple[str, ...] = ()

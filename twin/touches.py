@@ -33,12 +33,15 @@ EVENTS: tuple[str, ...] = (
     "units_filled_late",  # not a fact: sales of earlier demand
     "late_revenue_cents",  # not a fact: what those sales took
     "receipt_shrink_cents",  # not a fact: units missing in a delivery that was booked in full
+    "write_off_units",
+    "write_off_cents",
 )
 ORDER_UNITS, FILLED_UNITS, ORDER_LINES, FILLED_LINES = 0, 1, 2, 3
 CAME_LINES, CAME_RIGHT, CAME_SHIPPED, CAME_OFF, NEED_LINES, NEED_SECONDS = 4, 5, 6, 7, 8, 9
 RECEIVED, CASES, PURCHASE_LINES = 10, 11, 12
 COUNTED, COUNTED_RIGHT, COUNT_LOSS, COUNT_GAIN = 13, 14, 15, 16
 FILLED_LATE, LATE_REVENUE, MISSING_CENTS = 17, 18, 19
+WRITE_OFF_UNITS, WRITE_OFF_CENTS = 20, 21
 
 
 @njit(cache=True)

@@ -13,7 +13,7 @@ category, give one number per block without any counter of their own.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -36,14 +36,16 @@ from policies.domain.network import (
 from policies.domain.ports import Replenisher
 from policies.domain.receipts import ReceiptColumns
 from policies.domain.view import NetworkView
-from scenarios.verify.table import Row
+from scenarios.verify.table import PerishableRow, Row
 from twin.run import simulate
-from twin.scenario import Opening, Scenario, StoreRules
+from twin.scenario import Opening, Perishables, Scenario, StoreRules
 from twin.streams import stream
 
 BLOCKS = 50
 """Independent replications in one simulation."""
 OPENS_S, CLOSES_S = 8 * 3600, 20 * 3600
+FRESH_S = 22 * 3600 + 900
+"""Receipt of fresh goods: after the evening's expiry, before its plan."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class World:
     warmup_days : int, ≥ 200
     opening : int, units of each SKU at the start
     backorders : bool, demand that meets an empty shelf waits instead of being lost
+    life : int, days of sale before goods expire; 0 = for ever
+    perishables : which units customers take, and when expiry is
+    receipt_s : int or None, as ``Scenario.direct_receipt_s``
     """
 
     replenisher: Replenisher
@@ -64,6 +69,9 @@ class World:
     warmup_days: int
     opening: int
     backorders: bool = False
+    life: int = 0
+    perishables: Perishables = field(default_factory=Perishables)
+    receipt_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ def simulate_blocks(
     purpose : str, the pilot's draws are not the run's
     """
     skus = BLOCKS * skus_per_block
-    network = one_store(skus)
+    network = one_store(skus, world.life)
     whole = world.warmup_days + days
     rng = stream(seed, batch, purpose, f"row {row.number}")
     opening = np.full(network.shape, world.opening, dtype=np.int32)
@@ -127,6 +135,8 @@ def simulate_blocks(
         panel_days=1,
         direct=True,
         direct_lead_time_days=world.lead_time,
+        direct_receipt_s=world.receipt_s,
+        perishables=world.perishables,
         store=StoreRules(backorders=world.backorders),
     )
     bundle = PolicyBundle(
@@ -166,11 +176,17 @@ def block_means(
         "order_frequency": mean(by_day("purchase_lines")),
         "demand": mean(demanded),
     }
+    if isinstance(row, PerishableRow):
+        # Holding is paid on what expiry leaves, before the evening's fresh goods.
+        came = by_day("units_received")
+        means["holding"] = mean(by_day("closing_stock_units") - came)
+        means["order"] = mean(came)
+        means["expired"] = mean(by_day("write_off_units"))
     means["cost"] = row.cost(means)
     return {name: means[name] for name in row.measures}
 
 
-def one_store(skus: int) -> Network:
+def one_store(skus: int, life: int = 0) -> Network:
     """A store alone with its suppliers; SKU k is of category ``k % BLOCKS``."""
     number = np.arange(skus, dtype=np.int32)
     whole = np.ones(skus, dtype=np.int32)
@@ -201,7 +217,7 @@ def one_store(skus: int) -> Network:
             pack_size=whole,
             mass_g=whole,
             volume_cm3=whole,
-            shelf_life_days=whole * 0,
+            shelf_life_days=whole * life,
             gtin=("",) * skus,
         ),
         suppliers=Suppliers(blocks, np.ones((BLOCKS, 1), dtype=np.int32)),
@@ -217,7 +233,12 @@ def single_unit_lines(
 ) -> ReceiptColumns:
     """Demand of every SKU and day as lines of one unit at random open seconds."""
     skus = network.shape[1]
-    if row.demand == "poisson":
+    if isinstance(row, PerishableRow):
+        # Half a unit is never drawn: the nearest unit is the one below, half a unit on.
+        shape = row.variation**-2
+        gamma = rng.gamma(shape, row.gamma_mean / shape, (days, skus))
+        counts = np.floor(gamma + 0.5).astype(np.int64)
+    elif row.demand == "poisson":
         counts = rng.poisson(row.mean, (days, skus))
     else:
         counts = rng.geometric(1 / (1 + row.mean), (days, skus)) - 1

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from policies.domain.errors import InvalidInput
 from policies.domain.network import FloatArray
+from policies.exact.demand import gamma_rounded
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "lost_sales": ("demand", "mean", "h", "L", "p", "policy", "par1"),
@@ -23,6 +26,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 ANSWERS = {
     "lost_sales": ("cost", "holding", "lost", "fill", "order_frequency"),
     "ss": ("cost", "holding", "backlog", "order_frequency"),
+    "perishable": ("cost", "order", "lost", "expired", "holding"),
 }
 """Answer columns; each may be absent or empty."""
 
@@ -57,6 +61,7 @@ class LostSalesRow:
     answers: Mapping[str, float] = field(default_factory=dict)
 
     measures: ClassVar[tuple[str, ...]] = (*ANSWERS["lost_sales"], "demand")
+    rare: ClassVar[frozenset[str]] = frozenset()
 
     def cost(self, means: Mapping[str, FloatArray]) -> FloatArray:
         """Cost per period: what is left and what is lost."""
@@ -101,6 +106,7 @@ class ReorderRow:
     demand: ClassVar[str] = "poisson"
     policy: ClassVar[str] = "reorder_point"
     measures: ClassVar[tuple[str, ...]] = (*ANSWERS["ss"], "demand")
+    rare: ClassVar[frozenset[str]] = frozenset()
 
     def cost(self, means: Mapping[str, FloatArray]) -> FloatArray:
         """Cost per period: orders, what is left and what is owed."""
@@ -116,7 +122,67 @@ class ReorderRow:
         return {**self.answers, "demand": self.mean}
 
 
-Row = LostSalesRow | ReorderRow
+@dataclass(frozen=True)
+class PerishableRow:
+    """One row of a table of perishables: lost sales, goods that live `life` periods.
+
+    Attributes
+    ----------
+    number : int, position in the table, 1 = first row under the header
+    life : int, periods m
+    lead_time : int, periods L; with 1 this period's order is fresh next period
+    waste_cost : float, per unit expired; the other costs are the published table's
+    is_fifo : bool, True = the oldest is sold first, False = the youngest
+    policy : str
+    level : int or None, S on all stock and what is on its way
+    answers : dict, reference values by measure
+    """
+
+    number: int
+    life: int
+    lead_time: int
+    waste_cost: float
+    is_fifo: bool
+    policy: str
+    level: int | None
+    answers: Mapping[str, float] = field(default_factory=dict)
+
+    demand: ClassVar[str] = "gamma_rounded"
+    variation: ClassVar[float] = 0.5
+    most: ClassVar[int] = 10
+    order_cost: ClassVar[float] = 3.0
+    lost_cost: ClassVar[float] = 5.0
+    holding_cost: ClassVar[float] = 1.0
+    measures: ClassVar[tuple[str, ...]] = (*ANSWERS["perishable"], "demand")
+    rare: ClassVar[frozenset[str]] = frozenset({"expired"})
+
+    @property
+    def gamma_mean(self) -> float:
+        """Mean of the gamma variable before it is rounded."""
+        return 4.0
+
+    @property
+    def mean(self) -> float:
+        """Mean demand of a period, after rounding."""
+        probability = gamma_rounded(self.gamma_mean, self.variation)
+        return float(probability @ np.arange(len(probability)))
+
+    def cost(self, means: Mapping[str, FloatArray]) -> FloatArray:
+        """Cost per period: orders, shortage, waste and what is left."""
+        return (
+            self.order_cost * means["order"]
+            + self.lost_cost * means["lost"]
+            + self.waste_cost * means["expired"]
+            + self.holding_cost * means["holding"]
+        )
+
+    @property
+    def references(self) -> dict[str, float]:
+        """The answers, and the mean demand: it is given, so it can be checked."""
+        return {**self.answers, "demand": self.mean}
+
+
+Row = LostSalesRow | ReorderRow | PerishableRow
 
 
 def read_rows(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
@@ -196,8 +262,32 @@ def reorder_row(number: int, cells: Mapping[str, str]) -> ReorderRow:
     )
 
 
-def _answers(kind: str, cells: Mapping[str, str], row: int) -> dict[str, float]:
-    return {name: _number(cells, name, row) for name in ANSWERS[kind] if cells.get(name)}
+def perishable_row(number: int, cells: Mapping[str, str]) -> PerishableRow:
+    """A checked row; raises :class:`InvalidInput` with column and row."""
+    issue = cells["issue"].lower()
+    if issue not in ("fifo", "lifo"):
+        raise InvalidInput(
+            f"issue is {cells['issue']!r}", field="issue", row=number, remedy="fifo or lifo"
+        )
+    life, lead_time = _whole(cells, "m", number), _whole(cells, "L", number)
+    for name, value in (("m", life), ("L", lead_time)):
+        if value < 1:
+            raise InvalidInput(f"{name} is {value}", field=name, row=number, remedy="at least 1")
+    return PerishableRow(
+        number,
+        life,
+        lead_time,
+        _number(cells, "waste_cost", number),
+        issue == "fifo",
+        cells["policy"],
+        _maybe_whole(cells, "S", number),
+        _answers("perishable", cells, number, prefix="avg_"),
+    )
+
+
+def _answers(kind: str, cells: Mapping[str, str], row: int, prefix: str = "") -> dict[str, float]:
+    given = [name for name in ANSWERS[kind] if cells.get(prefix + name)]
+    return {name: _number(cells, prefix + name, row) for name in given}
 
 
 def _number(

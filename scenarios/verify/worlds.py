@@ -6,18 +6,46 @@ import numpy as np
 
 from policies.domain.errors import InvalidInput
 from policies.replenishment.fixed import ConstantOrder, FixedBaseStock, FixedReorderPoint
-from scenarios.verify.store import World
-from scenarios.verify.table import LostSalesRow, ReorderRow, Row
+from scenarios.verify.store import FRESH_S, World
+from scenarios.verify.table import LostSalesRow, PerishableRow, ReorderRow, Row
+from twin.scenario import Perishables
 
 SIMULATED = ("base_stock", "capped_base_stock", "constant_order", "reorder_point")
-EXACT_ROUTINE = ("optimal", "myopic1", "myopic2")
+EXACT_ROUTINE = ("optimal", "myopic1", "myopic2", "optimal_average")
 _SHORTEST_WARMUP_DAYS = 200
 _RELAXATIONS = 12.0
 
 
 def world_of(row: Row) -> World:
     """The row's store."""
+    if isinstance(row, PerishableRow):
+        return _perishable_world(row)
     return _reorder_world(row) if isinstance(row, ReorderRow) else lost_sales_world(row)
+
+
+def is_simulated(row: Row) -> bool:
+    """Whether the twin has the row's policy; of perishables any base stock of a given S."""
+    if isinstance(row, PerishableRow):
+        return "base_stock" in row.policy and row.level is not None
+    return row.policy in SIMULATED
+
+
+def _perishable_world(row: PerishableRow) -> World:
+    """Goods that expire; the order of evening t arrives, fresh, in the evening of t + L.
+
+    Everything on hand at the start has been sold or has expired after m days.
+    """
+    level = _parameter(row, "S", row.level)
+    warmup = max(_SHORTEST_WARMUP_DAYS, 20 * (row.lead_time + row.life))
+    return World(
+        FixedBaseStock(level, row.most),
+        row.lead_time,
+        warmup,
+        level,
+        life=row.life,
+        perishables=Perishables(tracked=True, lifo_share=0.0 if row.is_fifo else 1.0),
+        receipt_s=FRESH_S,
+    )
 
 
 def _reorder_world(row: ReorderRow) -> World:
@@ -65,7 +93,7 @@ def lost_sales_world(row: LostSalesRow) -> World:
     return World(ConstantOrder(level), row.lead_time, max(warmup, forget), level)
 
 
-def _parameter(row: LostSalesRow, name: str, value: int | None) -> int:
+def _parameter(row: LostSalesRow | PerishableRow, name: str, value: int | None) -> int:
     if value is None:
         raise InvalidInput(
             f"{row.policy} needs {name}", field=name, row=row.number, remedy="give a whole number"

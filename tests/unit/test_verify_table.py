@@ -100,7 +100,7 @@ def test_an_unknown_kind_a_strange_table_and_an_empty_one_are_refused(tmp_path):
         verify_table(tmp_path / "none.csv")
 
 
-@pytest.mark.parametrize("name", ["perishable", "serial"])
+@pytest.mark.parametrize("name", ["serial"])
 def test_a_kind_that_is_not_simulated_yet_says_so_for_every_row(name):
     answer = verify_table(shared(f"reference/{name}.csv"))
     assert answer["rows"]
