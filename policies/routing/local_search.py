@@ -205,6 +205,26 @@ def _possible(
 
 
 @njit(cache=True)
+def _overloads(
+    kind: int, a: Ints, p: int, b: Ints, q: int, seg: int, load: Floats, most: float, on: Floats
+) -> bool:
+    """Whether a move between two tours surely loads one of them with too much.
+
+    `on` (2,) is what they carry now; a margin far above rounding leaves close calls to
+    :func:`_carries`. Most moves end here, before anything is built.
+    """
+    if kind == 3:
+        return False
+    comes = 0.0
+    for s in range(p, p + seg):
+        comes += load[a[s]]
+    if kind <= 1:
+        return bool(on[1] + comes > most + 1e-6)
+    change = comes - load[b[q]]
+    return bool(on[1] + change > most + 1e-6 or on[0] - change > most + 1e-6)
+
+
+@njit(cache=True)
 def _better(
     kind: int,
     a: Ints,
@@ -252,12 +272,26 @@ def _sweep(
     limits: tuple[int, int, int],
     tour_metres: int,
     new: Ints,
+    changed: Ints,
+    tried: Ints,
+    carried: Floats,
 ) -> bool:
-    """Try every move once; whether one was made."""
+    """Try every move once; whether one was made.
+
+    Whether a move gains depends on its two tours alone: where neither has changed since
+    the stop's moves were last tried, they fail again and are passed over. `changed` (R,)
+    and `tried` (N,) tell when, counted in moves made; ``changed[-1]`` is that count.
+    `carried` (2, R) is what each tour carries now.
+    """
     improved = False
+    on = np.empty((2, 2))
     for u in range(len(at)):
+        before = tried[u]
+        tried[u] = changed[-1]
         for v in near[u]:
             if v == u or tour_of[u] < 0 or tour_of[v] < 0:
+                continue
+            if changed[tour_of[u]] <= before and changed[tour_of[v]] <= before:
                 continue
             for move in range(8):
                 # Moves 0–5: both directions of segments of 1–3 stops; 6, 7: swap, cross.
@@ -268,6 +302,13 @@ def _sweep(
                 a, b, na, nb = table[ra], table[rb], length[ra], length[rb]
                 same = ra == rb
                 kin = 1 if same else 0
+                if not same:
+                    on[0, 0], on[0, 1] = carried[0, ra], carried[0, rb]
+                    on[1, 0], on[1, 1] = carried[1, ra], carried[1, rb]
+                    if _overloads(kind, a, p, b, q, seg, loads[0], most[0], on[0]):
+                        continue
+                    if _overloads(kind, a, p, b, q, seg, loads[1], most[1], on[1]):
+                        continue
                 ka, kb = _better(kind, a, na, p, b, nb, q, seg, kin, distance, tour_metres, new)
                 if (
                     ka < 0
@@ -276,13 +317,17 @@ def _sweep(
                 ):
                     continue
                 improved = True
+                changed[-1] += 1
                 for side in range(1 if same else 2):
                     r, k = (ra, ka) if side == 0 else (rb, kb)
-                    length[r] = k
+                    length[r], changed[r] = k, changed[-1]
+                    carried[:, r] = 0.0
                     for s in range(k):
                         table[r, s] = new[side, s]
                         tour_of[new[side, s]] = r
                         at[new[side, s]] = s
+                        carried[0, r] += loads[0][new[side, s]]
+                        carried[1, r] += loads[1][new[side, s]]
     return improved
 
 
@@ -303,11 +348,15 @@ def _search(
     size = len(loads[0])
     tour_of = np.full(size, -1, dtype=np.int64)
     at = np.zeros(size, dtype=np.int64)
+    carried = np.zeros((2, len(table)))
     for r in range(len(table)):
         for p in range(length[r]):
+            carried[0, r] += loads[0][table[r, p]]
+            carried[1, r] += loads[1][table[r, p]]
             tour_of[table[r, p]] = r
             at[table[r, p]] = p
     new = np.zeros((2, size + 1), dtype=np.int64)
+    changed, tried = np.zeros(len(table) + 1, dtype=np.int64), np.full(size, -1, dtype=np.int64)
     for _ in range(rounds):
         if not _sweep(
             table,
@@ -322,5 +371,8 @@ def _search(
             limits,
             tour_metres,
             new,
+            changed,
+            tried,
+            carried,
         ):
             break

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from policies.domain.errors import InvalidInput
 from policies.registry import build_bundle
+from policies.routing import local_search
 from policies.routing.files import ENGINES, route_file
 from policies.routing.ortools_engine import OrToolsRouter
 from policies.routing.problem import Plan, RoutingProblem, plan_metres, problems_of, tour_metres
 from policies.routing.savings import SavingsRouter
-from policies.routing.schedule import schedule
+from policies.routing.schedule import impossible, schedule
 from policies.routing.validator import check_plan, check_routes
 from policies.routing.vrplib import read_cost, read_instance
 from tests.shared_data import shared
@@ -117,6 +118,23 @@ def test_the_schedule_is_the_shortest_that_any_departure_gives(seed, stops):
     if times is not None and durations:
         assert times.returns_s - times.departs_s <= min(durations)
     assert (check_plan(problem, Plan((tour,))) == []) == (times is not None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 25), st.floats(0.2, 3.0))
+def test_local_search_ends_where_no_move_gains(seed, stops, size):
+    """Moves passed over because their tours have not changed hide no gain."""
+    problem = a_problem(stops, seed)
+    problem = replace(problem, kg=np.minimum(problem.kg * size, problem.capacity_kg))
+    tours = [[i] for i in range(stops) if not impossible(problem).get(i)]
+    table, length = np.full((stops, stops), -1), np.zeros(stops, dtype=np.int64)
+    for r, tour in enumerate(tours):
+        table[r, 0], length[r] = tour[0], 1
+    local_search.improve(problem, table, length, rounds=500, neighbours=20, tour_metres=36_000)
+    before = table.copy(), length.copy()
+    local_search.improve(problem, table, length, rounds=1, neighbours=20, tour_metres=36_000)
+    assert (length == before[1]).all()
+    assert all((table[r, :n] == before[0][r, :n]).all() for r, n in enumerate(length))
 
 
 def test_local_search_shortens_and_never_breaks_a_limit():
