@@ -166,23 +166,27 @@ def _ordered(
 ) -> tuple[Int8s, Int32s, Int32s, Int32s, Int32s, Int8s]:
     """(kind, origin, row, SKU, quantity, reason) of what is granted (or bought), row by row."""
     replenish, purchase, supplier, shared = codes
-    size = 0
+    room = 1  # a line that is nothing is written too, and then written over
     for place in rows:
         mine = granted[place] if source[place] >= 0 else wanted[place]
         for k in range(len(mine)):
-            size += mine[k] != 0
-    kind, why = np.empty(size, dtype=np.int8), np.empty(size, dtype=np.int8)
-    origin, row = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
-    sku, amount = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
+            room += mine[k] != 0
+    kind, why = np.empty(room, dtype=np.int8), np.empty(room, dtype=np.int8)
+    origin, row = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
+    sku, amount = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
     n = 0
     for place in rows:
         ours = source[place] >= 0
         mine = granted[place] if ours else wanted[place]
+        asked, told, first = wanted[place], reason[place], n
         for k in range(len(mine)):
-            if mine[k] != 0:
-                kind[n] = replenish if ours else purchase
-                origin[n] = source[place] if ours else supplier
-                row[n], sku[n], amount[n] = place, k, mine[k]
-                why[n] = shared if ours and mine[k] < wanted[place, k] else reason[place, k]
-                n += 1
-    return kind, origin, row, sku, amount, why
+            # No branch: whether a SKU is ordered can't be guessed.
+            sku[n], amount[n] = k, mine[k]
+            n += mine[k] != 0
+        for i in range(first, n):
+            which = np.uint32(sku[i])
+            why[i] = shared if ours and amount[i] < asked[which] else told[which]
+        kind[first:n] = replenish if ours else purchase
+        origin[first:n] = source[place] if ours else supplier
+        row[first:n] = place
+    return kind[:n], origin[:n], row[:n], sku[:n], amount[:n], why[:n]

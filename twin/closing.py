@@ -202,7 +202,8 @@ def _facts(
     is_store = master.is_store[place]
     if is_store:
         listed = master.listed[place]
-        _out_seconds(stock, place, opens, opens + open_s, listed, out, out_share[place])
+        until = opens + open_s
+        _out_seconds(stock, place, opens, until, open_s, listed, out, out_share[place])
     for c in range(len(master.first) - 1):
         lo, hi = master.first[c], master.first[c + 1]
         member = master.member[lo:hi]
@@ -302,12 +303,15 @@ def _out_seconds(
     stock: Stock,
     place: int,
     opens: int,
-    closes: int,
+    until: int,
+    open_s: int,
     listed: npt.NDArray[np.bool_],
     out: Int32s,
     out_share: Uint8s,
 ) -> None:
-    """Fill `out` (K,) with open seconds without book stock, `out_share` with percent.
+    """Fill `out` (K,) with seconds without book stock, `out_share` with percent of `open_s`.
+
+    The seconds are those from `opens` to `until`.
 
     Without branches: where a store is out of many SKUs a branch is guessed wrong again
     and again. The quotient is exact in single precision before it is rounded down: its
@@ -315,7 +319,7 @@ def _out_seconds(
     it is one.
     """
     book, since = stock.book[place], stock.zero_since[place]
-    first, last = np.int32(opens), np.int32(closes)
+    first, last = np.int32(opens), np.int32(until)
     for k in range(len(out)):
         seconds = max(last - max(since[k], first), np.int32(0))
         out[k] = seconds if book[k] == 0 else np.int32(0)
@@ -325,7 +329,7 @@ def _out_seconds(
             out[k] += rose[k]
     for k in range(len(out)):
         out[k] = out[k] if listed[k] else np.int32(0)
-    whole = np.float32(max(closes - opens, 1))
+    whole = np.float32(max(open_s, 1))
     for k in range(len(out)):
         out_share[k] = np.uint8(np.int32(np.float32(100 * out[k]) / whole))
 
@@ -334,18 +338,13 @@ def _out_seconds(
 def out_so_far(now: int, stock: Stock, out_share: Uint8s, master: Master) -> None:
     """Fill percent of today's open time without book stock, up to `now`; stores only."""
     midnight = now // 86_400 * 86_400
+    out = np.zeros(out_share.shape[1], dtype=np.int32)
     for place in range(out_share.shape[0]):
         if not master.is_store[place]:
             continue
         opens, closes = midnight + master.opens[place], midnight + master.closes[place]
-        book = stock.book[place]
-        for k in range(out_share.shape[1]):
-            if (book[k] > 0 and not stock.risen[place]) or not master.listed[place, k]:
-                continue
-            out = stock.out_today[place, k]
-            if book[k] == 0:
-                out += max(min(now, closes) - max(stock.zero_since[place, k], opens), 0)
-            out_share[place, k] = 100 * out // (closes - opens)
+        until, listed = min(now, closes), master.listed[place]
+        _out_seconds(stock, place, opens, until, closes - opens, listed, out, out_share[place])
 
 
 @njit(cache=True)

@@ -56,7 +56,6 @@ class Floor:
         self.ages = Ages(state, journal, seed, replication)
         self.kernel_seconds = 0.0
         self.touch_seconds = 0.0
-        self._mass = network.skus.mass_g.astype(np.float64)
 
     def advance(self, place: int, until: int) -> None:
         """Serve or lose a store's receipt lines with t ≤ `until`; others have none."""
@@ -127,7 +126,7 @@ class Floor:
         began = time.perf_counter()
         state = self.state
         self.advance(load.origin, now)
-        touches.ship(
+        load.shipped_units, load.shipped_cases, grams = touches.ship(
             load.origin,
             load.destination,
             load.sku,
@@ -137,10 +136,11 @@ class Floor:
             state.stock,
             state.events,
             state.master,
+            state.network.skus.mass_g,
         )
         self.ages.left(load)
         load.shipped_s = now
-        load.kg = float(self._mass[load.sku] @ load.shipped) / 1e3
+        load.kg = grams / 1e3
         self.journal.shipped(load, now)
         self.touch_seconds += time.perf_counter() - began
 
@@ -156,7 +156,7 @@ class Floor:
             state.events,
             state.master,
         )
-        load.shipped_s = now
+        load.shipped_s, load.shipped_units, load.shipped_cases = now, 0, 0
         self.journal.shipped(load, now)
 
     def receive(self, load: Load, now: int) -> None:

@@ -29,6 +29,7 @@ class Load:
     kg : float, shipped mass
     shipped_s, received_s, due_s : int, −1 = not yet, not known
     is_put_off : bool, approved tonight and started tomorrow evening
+    shipped_units, shipped_cases : int, sums of `shipped` once it has left; −1 = not known
     """
 
     number: int
@@ -45,11 +46,18 @@ class Load:
     received_s: int = -1
     due_s: int = -1
     is_put_off: bool = False
+    shipped_units: int = -1
+    shipped_cases: int = -1
 
     @property
     def total_shipped(self) -> int:
         """Units on the way."""
-        return int(self.shipped.sum())
+        return self.shipped_units if self.shipped_units >= 0 else int(self.shipped.sum())
+
+    def cases_shipped(self, network: Network) -> int:
+        """Cases on the way, each line's last case begun."""
+        known = self.shipped_cases
+        return known if known >= 0 else cases_of(network, self.sku, self.shipped)
 
 
 def cases_of(network: Network, sku: IntArray, quantity: IntArray) -> int:
@@ -97,29 +105,53 @@ def group(
         (int(LineKind.PURCHASE), size, len(network.skus.categories) + 1, int(direct)),
         key,
     )
-    order: npt.NDArray[np.int64] | slice = slice(None)
+    first, cases = _runs(key, lines.sku, lines.quantity, network.skus.pack_size)
+    runs = np.arange(len(first))
     if not is_sorted:
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-    first = np.flatnonzero(np.concatenate([[True], np.diff(key) != 0]))
-    last = np.concatenate([first[1:], [len(key)]])
-    sku, quantity = lines.sku[order], lines.quantity[order]
-    kind, origin, destination = lines.kind[order], lines.origin[order], lines.destination[order]
-    cases = np.add.reduceat(-(-quantity // network.skus.pack_size[sku]), first)
+        # Sort whole runs; only where two of them belong together sort every line.
+        runs = np.argsort(key[first], kind="stable")
+        if (np.diff(key[first][runs]) == 0).any():
+            order = np.argsort(key, kind="stable")
+            lines = lines.take(order)
+            first, cases = _runs(key[order], lines.sku, lines.quantity, network.skus.pack_size)
+            runs = np.arange(len(first))
+    last = np.append(first[1:], len(lines))
+    shipped = np.zeros(len(lines), dtype=np.int32)
     return [
         Load(
             number=first_number + i,
-            kind=LineKind.PURCHASE if direct else LineKind(int(kind[lo])),
-            origin=-1 if direct else int(origin[lo]),
-            destination=int(destination[lo]),
+            kind=LineKind.PURCHASE if direct else LineKind(int(lines.kind[lo])),
+            origin=-1 if direct else int(lines.origin[lo]),
+            destination=int(lines.destination[lo]),
             need_s=need_s,
-            sku=sku[lo:hi],
-            ordered=quantity[lo:hi],
-            shipped=np.zeros(hi - lo, dtype=np.int32),
-            cases=int(cases[i]),
+            sku=lines.sku[lo:hi],
+            ordered=lines.quantity[lo:hi],
+            shipped=shipped[lo:hi],
+            cases=many,
         )
-        for i, (lo, hi) in enumerate(zip(first.tolist(), last.tolist(), strict=True))
+        for i, (lo, hi, many) in enumerate(
+            zip(first[runs].tolist(), last[runs].tolist(), cases[runs].tolist(), strict=True)
+        )
     ]
+
+
+@njit(cache=True)
+def _runs(
+    key: npt.NDArray[np.int64], sku: IntArray, quantity: IntArray, pack: IntArray
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """((G,) where each run of equal keys begins, (G,) cases in it)."""
+    runs = 1
+    for i in range(1, len(key)):
+        runs += key[i] != key[i - 1]
+    first, cases = np.zeros(runs, dtype=np.int64), np.zeros(runs, dtype=np.int64)
+    run = 0
+    for i in range(len(key)):
+        if i and key[i] != key[i - 1]:
+            run += 1
+            first[run] = i
+        units, size = np.uint32(quantity[i]), np.uint32(pack[sku[i]])
+        cases[run] += (units + size - np.uint32(1)) // size
+    return first, cases
 
 
 @njit(cache=True)

@@ -265,9 +265,8 @@ class Logistics:
             midnight = arrives // DAY_SECONDS * DAY_SECONDS
             begins = max(arrives, midnight + int(network.locations.receives_from_s[place]))
             on_time = begins <= midnight + int(network.locations.receives_until_s[place])
-            shipped = -(-load.shipped // network.skus.pack_size[load.sku])
             fixed = fleet.stop_minutes * 60 if place != here else 0.0
-            work = fixed + fleet.unload_seconds_per_case * int(shipped.sum())
+            work = fixed + fleet.unload_seconds_per_case * load.cases_shipped(network)
             clock = begins + math.ceil(work)
             stops.append(Stop(load, arrives, begins, clock, on_time))
             here = place
@@ -290,8 +289,7 @@ class Logistics:
         rate = self.scenario.store.receive_seconds_per_case
         if rate <= 0:
             return 0
-        cases = -(-load.shipped // self.network.skus.pack_size[load.sku])
-        return math.ceil(rate * int(cases.sum()))
+        return math.ceil(rate * load.cases_shipped(self.network))
 
     def _shelve(self, load: Load, seconds: int) -> Process:
         yield self.env.timeout(seconds)

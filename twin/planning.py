@@ -92,6 +92,7 @@ class Planner:
             protection_days=self.protection(day),
             forecast=self.forecast,
             is_hashed=is_hashed,
+            is_vouched=True,
         )
 
     def protection(self, day: int) -> npt.NDArray[np.int32]:

@@ -78,11 +78,14 @@ def ship(
     stock: Stock,
     tally: Int64s,
     master: Master,
-) -> None:
+    mass: Int32s,
+) -> tuple[int, int, int]:
     """Goods leave `origin`: what is there and in the book, up to what was ordered.
 
-    `shipped` (n,) int32 is filled in. What is not shipped is cut, not owed.
+    `shipped` (n,) int32 is filled in. What is not shipped is cut, not owed. Returns the
+    units, the cases, and the grams by the `mass` (K,) of a unit.
     """
+    units = cases = grams = np.int64(0)
     for i in range(len(sku)):
         k = sku[i]
         leaves = min(ordered[i], stock.physical[origin, k], stock.book[origin, k])
@@ -96,6 +99,10 @@ def ship(
         if leaves == ordered[i]:
             tally[destination, c, FILLED_LINES] += 1
         if leaves > 0:
+            units += leaves
+            pack = np.uint32(master.pack[k])
+            cases += (np.uint32(leaves) + pack - np.uint32(1)) // pack
+            grams += np.int64(leaves) * mass[k]
             stock.transit[destination, k] += leaves
             stock.on_road[destination] += leaves
             stock.physical[origin, k] -= leaves
@@ -104,6 +111,7 @@ def ship(
             stock.book[origin, k] = left
             if left == 0:
                 stock.zero_since[origin, k] = now
+    return int(units), int(cases), int(grams)
 
 
 @njit(cache=True)
@@ -173,7 +181,8 @@ def receive(
                 tally[place, c, NEED_SECONDS] += now - need_s
         tally[place, c, MISSING_CENTS] += np.int64(came - there) * master.cost[k]
         tally[place, c, RECEIVED] += booked
-        tally[place, c, CASES] += -(-booked // master.pack[k])
+        pack = np.uint32(master.pack[k])  # unsigned: divides faster, and rounds up all the same
+        tally[place, c, CASES] += (np.uint32(booked) + pack - np.uint32(1)) // pack
         if booked > 0 and stock.book[place, k] == 0:
             since = stock.zero_since[place, k]
             out = empty_seconds(since, master.opens[place], master.closes[place], now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +99,14 @@ class Forecast:
         """(L, K) float32: expected units from day number `day` over `days` (L,) days."""
         out: Float32Array = self.level * self.weekday_sum(day, days)[:, None]
         return out
+
+    @cached_property
+    def sums(self) -> dict[bytes, npt.NDArray[np.float64]]:
+        """Sums of levels that policies have made, by what they were summed over.
+
+        An issue is read every evening for a week and never changes.
+        """
+        return {}
 
     def digest(self) -> str:
         """SHA-256 of the content."""

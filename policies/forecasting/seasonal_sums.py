@@ -179,7 +179,7 @@ def levels_and_spread(
     return levels, bucket, top.sum(axis=1), below.sum(axis=1)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _pull(
     weighted: Floats,
     exposure: Floats,
@@ -189,7 +189,10 @@ def _pull(
     listed: npt.NDArray[np.bool_],
     level: Floats,
 ) -> None:
-    """Fill `level` (K,) of one location; `own` is what it sold, weighted."""
+    """Fill `level` (K,) of one location; `own` is what it sold, weighted.
+
+    A divisor is never 0, and not tested ("numpy"): a test would cost the vectors.
+    """
     expected = 0.0
     for k in range(len(level)):
         expected += exposure[k] * chain[k]

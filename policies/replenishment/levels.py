@@ -47,8 +47,13 @@ def warehouse_demand_per_day(view: NetworkView) -> Floats:
     """
     forecast = require_forecast(view)
     source = view.network.locations.source
+    key = source.tobytes()
+    if key in forecast.sums:
+        return forecast.sums[key]
     out = np.zeros((int(source.max(initial=-1)) + 1, view.network.shape[1]))
     _sum_by_source(forecast.level, source, out)
+    out.flags.writeable = False
+    forecast.sums[key] = out
     return out
 
 

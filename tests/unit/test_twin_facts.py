@@ -136,7 +136,7 @@ def test_the_share_of_open_time_out_of_stock_is_rounded_down_exactly():
         out, share = np.zeros(open_s + 1, dtype=np.int32), np.zeros(open_s + 1, dtype=np.uint8)
         listed = np.ones(open_s + 1, dtype=bool)
         listed[3] = False
-        closing._out_seconds(stock, 0, 0, open_s, listed, out, share)
+        closing._out_seconds(stock, 0, 0, open_s, open_s, listed, out, share)
         seconds = np.where(listed, open_s - since[0], 0)
         assert (out == seconds).all()
         assert (share == 100 * seconds.astype(np.int64) // open_s).all()
