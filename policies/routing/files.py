@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import InvalidInput
+from policies.routing.fleet import check_fleet_plan, fleet_metres
+from policies.routing.fleet_engine import FleetRouter
+from policies.routing.fleet_files import has_several_depots, read_fleet_instance
 from policies.routing.ortools_engine import OrToolsRouter
 from policies.routing.problem import Plan, RoutingProblem, plan_metres
 from policies.routing.pyvrp_engine import PyVrpRouter
@@ -48,7 +51,9 @@ def route_file(
     dict
         ``cost`` in the file's unit, ``feasible`` (every stop served, no fault found by the
         independent validator), ``unserved`` (customer, reason), ``routes`` (customers in
-        driving order), ``faults``, ``seconds``, ``engine``, ``instance``.
+        driving order), ``faults``, ``seconds``, ``engine``, ``instance``. Files with several
+        depots, or VRPLIB files with time windows, also give ``depots``: the depot (node
+        number from 0) of each route.
     """
     if engine not in ENGINES:
         raise InvalidInput(
@@ -58,6 +63,8 @@ def route_file(
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} can't be read: {error}", field="file") from None
+    if has_several_depots(text):
+        return _fleet_file(text, FleetRouter(engine, seconds, seed), scale)
     instance = read_instance(text, scale)
     problem = instance.problem
     began = time.perf_counter()
@@ -73,6 +80,28 @@ def route_file(
             {"customer": int(problem.stops[i]), "reason": reason} for i, reason in plan.unserved
         ],
         "routes": [[int(problem.stops[i]) for i in tour] for tour in plan.tours],
+        "faults": faults,
+        "seconds": round(took, 3),
+    }
+
+
+def _fleet_file(text: str, router: FleetRouter, scale: int | None) -> dict[str, Any]:
+    instance = read_fleet_instance(text, scale)
+    problem = instance.problem
+    began = time.perf_counter()
+    plan = router.solve(problem)
+    took = time.perf_counter() - began
+    faults = check_fleet_plan(problem, plan)
+    return {
+        "instance": instance.name,
+        "engine": router.engine,
+        "cost": fleet_metres(problem, plan) / instance.scale,
+        "feasible": not faults and not plan.unserved,
+        "unserved": [
+            {"customer": problem.depots + i, "reason": reason} for i, reason in plan.unserved
+        ],
+        "routes": [[problem.depots + i for i in tour] for _, tour in plan.tours],
+        "depots": [problem.trucks[truck].depot for truck, _ in plan.tours],
         "faults": faults,
         "seconds": round(took, 3),
     }

@@ -105,6 +105,18 @@ class OrToolsRouter:
         found = complete(_Model(self, problem, nodes, most).search_from(begin, wide * self.seconds))
         return min(best, found, key=lambda plan: self._rank(problem, plan))
 
+    def polished(self, problem: RoutingProblem, plan: Plan) -> Plan:
+        """`plan` after guided local search from it, or `plan` itself; no stop is dropped."""
+        nodes = np.array(sorted(i for tour in plan.tours for i in tour), dtype=np.int64)
+        if not nodes.size:
+            return plan
+        model = _Model(self, problem, nodes, len(plan.tours))
+        tours = model.search_from(plan.tours, self.seconds)
+        if tours is None or sum(len(tour) for tour in tours) < len(nodes):
+            return plan
+        found = Plan(tuple(sorted(tours)), plan.unserved)
+        return min(plan, found, key=lambda one: self._rank(problem, one))
+
     def _rank(self, problem: RoutingProblem, plan: Plan) -> tuple[int, int]:
         metres = plan_metres(problem, plan) + self.tour_metres * len(plan.tours)
         return len(plan.unserved), metres

@@ -66,7 +66,7 @@ class PyVrpRouter:
         InvalidInput
             If PyVRP is not installed.
         """
-        pyvrp, stop = _library("pyvrp"), _library("pyvrp.stop")
+        pyvrp, stop = library("pyvrp"), library("pyvrp.stop")
         reasons = impossible(problem)
         nodes = [i for i in range(len(problem.stops)) if i not in reasons]
         if not nodes:
@@ -129,7 +129,8 @@ def _data(pyvrp: Any, problem: RoutingProblem, nodes: list[int], tour_metres: in
     )
 
 
-def _library(name: str) -> Any:
+def library(name: str) -> Any:
+    """A module of the optional engine, or a clear refusal."""
     try:
         return importlib.import_module(name)
     except ImportError:

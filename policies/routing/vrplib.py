@@ -13,7 +13,15 @@ import numpy as np
 from policies.domain.errors import InvalidInput
 from policies.routing.problem import NO_LIMIT, Floats, Ints, RoutingProblem
 
-_SECTIONS = ("NODE_COORD_SECTION", "DEMAND_SECTION", "DEPOT_SECTION", "EDGE_WEIGHT_SECTION")
+_SECTIONS = (
+    "NODE_COORD_SECTION",
+    "DEMAND_SECTION",
+    "DEPOT_SECTION",
+    "EDGE_WEIGHT_SECTION",
+    "TIME_WINDOW_SECTION",
+    "SERVICE_TIME_SECTION",
+    "VEHICLES_DEPOT_SECTION",
+)
 
 
 @dataclass(frozen=True)
@@ -63,30 +71,30 @@ def read_cost(text: str) -> float:
 
 
 def _vrplib(lines: list[str], scale: int) -> Instance:
-    head, sections = _split(lines)
+    head, sections = split(lines)
     for key in ("DIMENSION", "CAPACITY"):
         if key not in head:
             raise InvalidInput(f"{key} is missing", field=key)
-    size = int(_number(head["DIMENSION"], "DIMENSION"))
+    size = int(number(head["DIMENSION"], "DIMENSION"))
     kind = head.get("EDGE_WEIGHT_TYPE", "EUC_2D")
     if kind != "EUC_2D" or head.get("TYPE", "CVRP") != "CVRP":
         raise InvalidInput(
             f"only CVRP with EUC_2D distances is read, not {head.get('TYPE')} with {kind}",
             field="EDGE_WEIGHT_TYPE",
         )
-    coordinates = _table(sections, "NODE_COORD_SECTION", size, 3)[:, 1:]
-    demand = _table(sections, "DEMAND_SECTION", size, 2)[:, 1]
-    depot = int(_number(sections.get("DEPOT_SECTION", ["1"])[0].split()[0], "DEPOT_SECTION"))
+    coordinates = table(sections, "NODE_COORD_SECTION", size, 3)[:, 1:]
+    demand = table(sections, "DEMAND_SECTION", size, 2)[:, 1]
+    depot = int(number(sections.get("DEPOT_SECTION", ["1"])[0].split()[0], "DEPOT_SECTION"))
     if depot != 1:
         raise InvalidInput("the depot must be node 1", field="DEPOT_SECTION", row=depot)
-    distance = np.floor(_euclid(coordinates) * scale + 0.5).astype(np.int64)
+    distance = np.floor(euclid(coordinates) * scale + 0.5).astype(np.int64)
     still = np.zeros(size - 1, dtype=np.int64)
     problem = _problem(
         distance,
         np.zeros_like(distance),
         (still, still, np.full(size - 1, NO_LIMIT, dtype=np.int64)),
         demand[1:],
-        _number(head["CAPACITY"], "CAPACITY"),
+        number(head["CAPACITY"], "CAPACITY"),
         NO_LIMIT,
         NO_LIMIT,
     )
@@ -100,14 +108,14 @@ def _solomon(lines: list[str], scale: int) -> Instance:
     for row in rows:
         if len(row) != 7:
             raise InvalidInput("a customer row has 7 numbers", field="CUSTOMER", row=row[0])
-    table = np.array([[_number(x, "CUSTOMER", row[0]) for x in row] for row in rows])
+    table = np.array([[number(x, "CUSTOMER", row[0]) for x in row] for row in rows])
     if not rows:
         raise InvalidInput("there is no customer", field="CUSTOMER")
     fleet = next((i for i, line in enumerate(upper) if line.startswith("NUMBER")), None)
     if fleet is None or len(lines[fleet + 1].split()) != 2:
         raise InvalidInput("the VEHICLE table is missing", field="VEHICLE")
-    number, capacity = (_number(x, "VEHICLE") for x in lines[fleet + 1].split())
-    distance = np.floor(_euclid(table[:, 1:3]) * scale + 1e-9).astype(np.int64)
+    trucks, capacity = (number(x, "VEHICLE") for x in lines[fleet + 1].split())
+    distance = np.floor(euclid(table[:, 1:3]) * scale + 1e-9).astype(np.int64)
     ready, due, service = (np.round(table[:, c] * scale).astype(np.int64) for c in (4, 5, 6))
     problem = _problem(
         distance,
@@ -116,7 +124,7 @@ def _solomon(lines: list[str], scale: int) -> Instance:
         table[1:, 3],
         capacity,
         int(due[0]),
-        int(number),
+        int(trucks),
     )
     return Instance(lines[0], problem, scale)
 
@@ -151,7 +159,7 @@ def _problem(
     )
 
 
-def _split(lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+def split(lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """(values by key, rows by section)."""
     head: dict[str, str] = {}
     sections: dict[str, list[str]] = {}
@@ -171,10 +179,10 @@ def _split(lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     return head, sections
 
 
-def _table(sections: dict[str, list[str]], name: str, rows: int, columns: int) -> Floats:
+def table(sections: dict[str, list[str]], name: str, rows: int, columns: int) -> Floats:
     """(rows, columns) numbers of a section, in node order."""
     lines = sections.get(name, [])
-    cells = [[_number(x, name, row + 1) for x in line.split()] for row, line in enumerate(lines)]
+    cells = [[number(x, name, row + 1) for x in line.split()] for row, line in enumerate(lines)]
     if len(cells) != rows or any(len(row) != columns for row in cells):
         raise InvalidInput(
             f"{name} has {len(cells)} rows, DIMENSION is {rows}",
@@ -185,14 +193,15 @@ def _table(sections: dict[str, list[str]], name: str, rows: int, columns: int) -
     return out[np.argsort(out[:, 0], kind="stable")]
 
 
-def _number(text: str, field: str, row: int | str | None = None) -> float:
+def number(text: str, field: str, row: int | str | None = None) -> float:
+    """A number, or a refusal that names its field and row."""
     try:
         return float(text)
     except ValueError:
         raise InvalidInput(f"{text!r} is no number", field=field, row=row) from None
 
 
-def _euclid(coordinates: Floats) -> Floats:
+def euclid(coordinates: Floats) -> Floats:
     """(N, N) distances."""
     step = coordinates[:, None, :] - coordinates[None, :, :]
     out: Floats = np.sqrt((step**2).sum(axis=2))
