@@ -115,6 +115,36 @@ class FleetProblem:
         )
 
 
+def as_fleet(problem: RoutingProblem, stops: Ints, tour_cost: int) -> FleetProblem:
+    """Stops of a one-depot problem as a fleet's; leaving one out must never pay."""
+    nodes = np.concatenate([[0], stops + 1])
+    square = np.ix_(nodes, nodes)
+    metres = problem.distance_m[square]
+    truck = TruckType(
+        0,
+        min(problem.tours, len(stops)),
+        problem.capacity_kg,
+        problem.capacity_m3,
+        problem.shift_s,
+        problem.departs_s,
+        problem.returns_until_s,
+        tour_cost,
+    )
+    drop = 10 * (2 * int(metres.max(initial=1)) + tour_cost + 1)
+    return FleetProblem(
+        (truck,),
+        1,
+        metres,
+        problem.drive_s[square],
+        problem.service_s[stops],
+        problem.opens_s[stops],
+        problem.closes_s[stops],
+        problem.kg[stops],
+        problem.m3[stops],
+        np.full(len(stops), drop, dtype=np.int64),
+    )
+
+
 @dataclass(frozen=True)
 class FleetPlan:
     """Tours as (truck type, stops), and what is left out, each with its reason."""
