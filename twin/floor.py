@@ -13,6 +13,7 @@ from twin.ages import Ages
 from twin.arrays import Mode
 from twin.journal import Journal
 from twin.loads import Load
+from twin.pull import Pull
 from twin.state import State
 
 
@@ -54,6 +55,9 @@ class Floor:
             for place in network.stores
         }
         self.ages = Ages(state, journal, seed, replication)
+        self.pull = (
+            Pull(state, scenario.pull, is_traced=journal.on) if scenario.pull is not None else None
+        )
         self.kernel_seconds = 0.0
         self.touch_seconds = 0.0
 
@@ -84,6 +88,9 @@ class Floor:
 
     def advance_all(self, until: int, first: int = 0, end: int | None = None) -> None:
         """The same for every store, or for those among locations `first` … `end` − 1."""
+        if self.pull is not None:
+            self.pull.advance(until)
+            return
         state = self.state
         location = state.lines.location
         begins = int(np.searchsorted(location, first))

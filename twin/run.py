@@ -102,7 +102,8 @@ class World:
                 Phase(env, midnight + scenario.count_s, self._timed(self._count))
             if self.floor.ages.on:
                 Phase(env, midnight + scenario.perishables.expire_s, self._timed(self.floor.expire))
-            Phase(env, midnight + scenario.plan_s, self._timed(self._plan))
+            if self.floor.pull is None:
+                Phase(env, midnight + scenario.plan_s, self._timed(self._plan))
             # Events of the next midnight belong to the next day and stay for it.
             started = time.perf_counter()
             env.run(until=midnight + DAY_SECONDS)
@@ -174,6 +175,8 @@ class World:
         for load in self.open_loads:
             if load.origin != SUPPLIER and load.shipped_s >= 0 and load.received_s < 0:
                 np.add.at(made[load.destination], load.sku, load.shipped)
+        if self.floor.pull is not None:
+            made += self.floor.pull.on_road()
         wrong = np.argwhere(made != stock.transit)
         if len(wrong):
             place, sku = wrong[0]

@@ -120,6 +120,20 @@ class Perishables:
 
 
 @dataclass(frozen=True)
+class EchelonPull:
+    """One-for-one orders at each demand, in place of the evening's plan.
+
+    Attributes
+    ----------
+    echelon_levels : (L,) echelon base-stock level of each location, units of each SKU
+    lead_s : (L,) seconds from shipment to receipt at each location
+    """
+
+    echelon_levels: tuple[int, ...]
+    lead_s: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Opening:
     """State at the start of a run: the warm start.
 
@@ -156,6 +170,7 @@ class Scenario:
     direct : bool, stores order from suppliers directly (single-echelon studies)
     direct_receipt_s : int or None, time of day at which a direct order is for sale, on
         the evening `direct_lead_time_days` after its own; None = before the next opening
+    pull : EchelonPull or None, continuous review of stages in series
     plan_s, count_s : int, time of the evening's plan and count, seconds after midnight
     """
 
@@ -177,6 +192,7 @@ class Scenario:
     store: StoreRules = StoreRules()
     frictions: Frictions = Frictions()
     perishables: Perishables = Perishables()
+    pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     panel_expansion: float = 1.0
     notes: tuple[str, ...] = ()

@@ -7,13 +7,14 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from policies.domain.network import FloatArray
 from scenarios.verify.exact import as_simulated, exact_rows, tuned_rows
 from scenarios.verify.interval import PRECISION, Interval, interval, needed_share
+from scenarios.verify.serial import LineWorld, SerialRow, line_of, serial_row, simulate_line
 from scenarios.verify.store import World, simulate_blocks
 from scenarios.verify.table import (
     Row,
@@ -34,14 +35,12 @@ _LEAST_SKUS_PER_BLOCK, _MOST_SKUS_PER_BLOCK = 10, 80
 _RARE_SLACK = 2e-5
 """Tables round to 1e-5, and no normal interval is right about a handful of events."""
 
-_MISSING = {
-    "serial": "stages in series with one-for-one orders at each demand",
-}
-
-_READERS: Mapping[str, Callable[[int, Mapping[str, str]], Row]] = {
+AnyRow = Row | SerialRow
+_READERS: Mapping[str, Callable[[int, Mapping[str, str]], AnyRow]] = {
     "lost_sales": lost_sales_row,
     "ss": reorder_row,
     "perishable": perishable_row,
+    "serial": serial_row,
 }
 
 Progress = Callable[[int, int], None]
@@ -81,14 +80,7 @@ def verify_table(
         return {"kind": found, **done, "seconds": time.perf_counter() - began}
     # Impossible rows are refused before the first minute is spent.
     exact = exact_rows(found, cells, every=False)
-    if found in _READERS:
-        rows = _simulated([_READERS[found](i, c) for i, c in enumerate(cells, 1)], seed, progress)
-    else:
-        rows = [
-            _skipped(i, line.get("policy", ""), line.get("cost") or line.get("avg_cost"), reason)
-            for i, line in enumerate(cells, start=1)
-            for reason in [f"not simulated yet: {_MISSING[found]}"]
-        ]
+    rows = _simulated([_READERS[found](i, c) for i, c in enumerate(cells, 1)], seed, progress)
     return {
         "kind": found,
         "rows": rows,
@@ -106,10 +98,12 @@ def _without_twin(
     return {"rows": as_simulated(exact), "exact": exact}
 
 
-def _simulated(rows: Sequence[Row], seed: int, progress: Progress | None) -> list[dict[str, Any]]:
+def _simulated(
+    rows: Sequence[AnyRow], seed: int, progress: Progress | None
+) -> list[dict[str, Any]]:
     # Impossible rows are refused before the first minute is spent.
-    worlds = {row.number: world_of(row) for row in rows if is_simulated(row)}
-    comparisons = len(rows[0].measures) * max(1, len(worlds))
+    worlds = {row.number: _world(row) for row in rows if _is_simulated(row)}
+    comparisons = sum(len(row.measures) for row in rows if row.number in worlds)
     out = []
     for done, row in enumerate(rows, start=1):
         if row.number in worlds:
@@ -124,8 +118,22 @@ def _simulated(rows: Sequence[Row], seed: int, progress: Progress | None) -> lis
     return out
 
 
+def _is_simulated(row: AnyRow) -> bool:
+    return isinstance(row, SerialRow) or is_simulated(row)
+
+
+def _world(row: AnyRow) -> World | LineWorld:
+    return line_of(row) if isinstance(row, SerialRow) else world_of(row)
+
+
+def _simulate(row: AnyRow, world: World | LineWorld, **size: Any) -> dict[str, FloatArray]:
+    if isinstance(row, SerialRow) and isinstance(world, LineWorld):
+        return simulate_line(row, world, **size)
+    return simulate_blocks(cast("Row", row), cast("World", world), **size)
+
+
 def replicate(
-    row: Row, world: World, comparisons: int, seed: int, precision_scale: float = 1.0
+    row: AnyRow, world: World | LineWorld, comparisons: int, seed: int, precision_scale: float = 1.0
 ) -> dict[str, FloatArray]:
     """Independent replications of a row, as many as a discarded pilot asks for.
 
@@ -135,7 +143,7 @@ def replicate(
     busy = min(1.0, 5.0 / row.mean)
     pilot_skus = max(2, round(_PILOT_SKUS_PER_BLOCK * busy))
     most_skus = max(1, round(_MOST_SKUS_PER_BLOCK * busy))
-    pilot = simulate_blocks(
+    pilot = _simulate(
         row,
         world,
         skus_per_block=pilot_skus,
@@ -156,7 +164,7 @@ def replicate(
     parts = []
     for batch in range(batches):
         parts.append(
-            simulate_blocks(
+            _simulate(
                 row,
                 world,
                 skus_per_block=math.ceil(skus_per_block / batches),
@@ -171,7 +179,7 @@ def replicate(
     return {name: np.concatenate([part[name] for part in parts]) for name in row.measures}
 
 
-def intervals(row: Row, values: dict[str, FloatArray], comparisons: int) -> dict[str, Interval]:
+def intervals(row: AnyRow, values: dict[str, FloatArray], comparisons: int) -> dict[str, Interval]:
     """Each measure's interval; its replications' own luck in demand is taken off.
 
     The mean demand is given by the table, so (demand − mean) is a control variate. The
@@ -185,7 +193,7 @@ def intervals(row: Row, values: dict[str, FloatArray], comparisons: int) -> dict
     }
 
 
-def verdict(row: Row, values: dict[str, FloatArray], comparisons: int) -> dict[str, Any]:
+def verdict(row: AnyRow, values: dict[str, FloatArray], comparisons: int) -> dict[str, Any]:
     """The row of the answer."""
     measures: dict[str, dict[str, Any]] = {}
     for name, found in intervals(row, values, comparisons).items():

@@ -36,6 +36,7 @@ from policies.domain.network import (
 from policies.domain.ports import Replenisher
 from policies.domain.receipts import ReceiptColumns
 from policies.domain.view import NetworkView
+from policies.replenishment.fixed import ConstantOrder
 from scenarios.verify.table import PerishableRow, Row
 from twin.run import simulate
 from twin.scenario import Opening, Perishables, Scenario, StoreRules
@@ -139,16 +140,25 @@ def simulate_blocks(
         perishables=world.perishables,
         store=StoreRules(backorders=world.backorders),
     )
-    bundle = PolicyBundle(
-        name=row.policy,
-        forecaster=NoForecast(),
-        replenisher=world.replenisher,
-        allocator=GrantEverything(),
-        reviews_per_week=7,
-        forecast_every_days=whole + 1,
-    )
+    bundle = idle_bundle(row.policy, whole, world.replenisher)
     result = simulate(scenario, bundle, seed=seed, replication=batch)
     return block_means(result.facts, row, world.warmup_days, skus_per_block)
+
+
+def idle_bundle(
+    name: str,
+    days: int,
+    replenisher: Replenisher = ConstantOrder(0),  # noqa: B008
+) -> PolicyBundle:
+    """A bundle that forecasts nothing and grants everything."""
+    return PolicyBundle(
+        name=name,
+        forecaster=NoForecast(),
+        replenisher=replenisher,
+        allocator=GrantEverything(),
+        reviews_per_week=7,
+        forecast_every_days=days + 1,
+    )
 
 
 def block_means(
@@ -242,7 +252,7 @@ def single_unit_lines(
         counts = rng.poisson(row.mean, (days, skus))
     else:
         counts = rng.geometric(1 / (1 + row.mean), (days, skus)) - 1
-    t_s, sku = _scatter(counts.astype(np.int32), OPENS_S, CLOSES_S - OPENS_S, rng)
+    t_s, sku = scatter(counts.astype(np.int32), OPENS_S, CLOSES_S - OPENS_S, rng)
     ones = np.ones(len(t_s), dtype=np.int32)
     return ReceiptColumns(
         ("store",),
@@ -257,7 +267,7 @@ def single_unit_lines(
 
 
 @njit(cache=True)
-def _scatter(
+def scatter(
     counts: IntArray, opens_s: int, open_s: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Lines of all days in time order: a counting sort over the seconds of each day."""

@@ -236,10 +236,10 @@ def lost_sales_row(number: int, cells: Mapping[str, str]) -> LostSalesRow:
     return LostSalesRow(
         number,
         demand,
-        _number(cells, "mean", number, above=0.0),
-        _number(cells, "h", number),
+        number_of(cells, "mean", number, above=0.0),
+        number_of(cells, "h", number),
         _whole(cells, "L", number),
-        _number(cells, "p", number),
+        number_of(cells, "p", number),
         cells["policy"],
         _maybe_whole(cells, "par1", number),
         _maybe_whole(cells, "par2", number),
@@ -251,11 +251,11 @@ def reorder_row(number: int, cells: Mapping[str, str]) -> ReorderRow:
     """A checked row; raises :class:`InvalidInput` with column and row."""
     return ReorderRow(
         number,
-        _number(cells, "mean", number, above=0.0),
+        number_of(cells, "mean", number, above=0.0),
         _whole(cells, "L", number),
-        _number(cells, "K", number),
-        _number(cells, "h", number),
-        _number(cells, "p", number),
+        number_of(cells, "K", number),
+        number_of(cells, "h", number),
+        number_of(cells, "p", number),
         _whole(cells, "s", number, may_be_negative=True),
         _whole(cells, "S", number, may_be_negative=True),
         _answers("ss", cells, number),
@@ -277,7 +277,7 @@ def perishable_row(number: int, cells: Mapping[str, str]) -> PerishableRow:
         number,
         life,
         lead_time,
-        _number(cells, "waste_cost", number),
+        number_of(cells, "waste_cost", number),
         issue == "fifo",
         cells["policy"],
         _maybe_whole(cells, "S", number),
@@ -287,10 +287,10 @@ def perishable_row(number: int, cells: Mapping[str, str]) -> PerishableRow:
 
 def _answers(kind: str, cells: Mapping[str, str], row: int, prefix: str = "") -> dict[str, float]:
     given = [name for name in ANSWERS[kind] if cells.get(prefix + name)]
-    return {name: _number(cells, prefix + name, row) for name in given}
+    return {name: number_of(cells, prefix + name, row) for name in given}
 
 
-def _number(
+def number_of(
     cells: Mapping[str, str],
     name: str,
     row: int,
@@ -298,6 +298,7 @@ def _number(
     above: float | None = None,
     may_be_negative: bool = False,
 ) -> float:
+    """A finite number of a cell; raises :class:`InvalidInput` with column and row."""
     try:
         value = float(cells[name])
     except ValueError:
@@ -312,7 +313,7 @@ def _number(
 
 
 def _whole(cells: Mapping[str, str], name: str, row: int, *, may_be_negative: bool = False) -> int:
-    value = _number(cells, name, row, may_be_negative=may_be_negative)
+    value = number_of(cells, name, row, may_be_negative=may_be_negative)
     if value != int(value):
         raise InvalidInput(
             f"{name} is {cells[name]!r}", field=name, row=row, remedy="give a whole number"

@@ -100,17 +100,6 @@ def test_an_unknown_kind_a_strange_table_and_an_empty_one_are_refused(tmp_path):
         verify_table(tmp_path / "none.csv")
 
 
-@pytest.mark.parametrize("name", ["serial"])
-def test_a_kind_that_is_not_simulated_yet_says_so_for_every_row(name):
-    answer = verify_table(shared(f"reference/{name}.csv"))
-    assert answer["rows"]
-    for row in answer["rows"]:
-        assert row["skipped"].startswith("not simulated yet: ")
-        assert row["inside"] is None
-        assert row["estimate"] is None
-        assert row["reference"] > 0
-
-
 def test_exact_routines_are_left_out_with_the_reason(tmp_path):
     lines = [",".join(CELLS)]
     for policy in ("optimal", "myopic1", "myopic2", "something_else"):
