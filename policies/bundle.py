@@ -76,7 +76,7 @@ class PolicyBundle:
         """Proposal lines and routes from one view; pure."""
         wanted, reason = self.replenisher.order_quantity(view)
         granted = self.allocator.allocate(view, wanted)
-        lines = _order_lines(view, wanted, granted, reason)
+        lines = order_lines(view, wanted, granted, reason)
         if self.transfer is not None:
             lines = ProposalLines.concat(lines, self.transfer.transfers(view, granted))
         routes, unserved = self.router.routes(view, lines) if self.router else ((), ())
@@ -132,7 +132,7 @@ def protection_days(network: Network, day: int, reviews_per_week: int) -> npt.ND
     return out.astype(np.int32)
 
 
-def _order_lines(
+def order_lines(
     view: NetworkView,
     wanted: npt.NDArray[np.int32],
     granted: npt.NDArray[np.int32],

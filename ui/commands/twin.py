@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(guarded(verify))
     bench = typer.Typer(help="Benchmarks.", no_args_is_help=True)
     bench.command("replay")(guarded(bench_replay))
+    bench.command("decide")(guarded(bench_decide))
     app.add_typer(bench, name="bench")
 
 
@@ -147,3 +148,31 @@ def bench_replay(
     else:
         network, receipts = load_generated(data)
     answer(measure(network, receipts), as_json=as_json)
+
+
+def bench_decide(
+    stores: Annotated[int, typer.Option(help="Generated stores.")] = 800,
+    skus: Annotated[int, typer.Option(help="SKUs.")] = 5_000,
+    policy: Annotated[str, typer.Option(help="A registered policy.")] = "capped-base-stock",
+    allocation: Annotated[str, typer.Option(help="How scarce stock is shared.")] = "fair-share",
+    seed: Annotated[int, typer.Option(help="Master seed.")] = 1,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="Also a half and a quarter of the stores.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Seconds and memory of one full nightly decision, phase by phase.
+
+    Example: storetwin bench decide --stores 100 --skus 1000 --scaling --json
+    """
+    from scenarios.bench_decide import bench_decide as measure
+
+    result = measure(
+        stores=stores,
+        skus=skus,
+        policy=policy,
+        allocation=allocation,
+        seed=seed,
+        scaling=scaling,
+    )
+    answer(result, as_json=as_json)
