@@ -72,7 +72,10 @@ class Master(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Receipt lines as in ``ReceiptColumns``; `location[s]` is store s on the axis."""
+    """Receipt lines as in ``ReceiptColumns``; `location[s]` is store s on the axis.
+
+    `before` (S,) is how many lines each store had in stretches before this one.
+    """
 
     offsets: Int64s
     t: Int32s
@@ -80,6 +83,7 @@ class Lines(NamedTuple):
     quantity: Int32s
     price: Int32s
     location: Int32s
+    before: Int64s
 
 
 class Frailty(NamedTuple):

@@ -185,7 +185,8 @@ def _with_frailty(
     i = begin
     end = lines.offsets[s + 1]
     while i < end and lines.t[i] <= until:
-        sku, at, number = lines.sku[i], lines.t[i], i - lines.offsets[s]
+        sku, at = lines.sku[i], lines.t[i]
+        number = lines.before[s] + i - lines.offsets[s]
         c, wanted = master.category[sku], lines.quantity[i]
         served = min(wanted, physical[sku])
         if served < wanted and frailty.backorders:

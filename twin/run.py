@@ -12,6 +12,7 @@ from policies.bundle import PolicyBundle
 from policies.domain.decision import SUPPLIER, Decision
 from policies.domain.errors import ConservationBroken
 from policies.domain.network import DAY_SECONDS
+from policies.domain.receipts import ReceiptColumns
 from twin import closing
 from twin.clock import Phase
 from twin.floor import Floor
@@ -25,6 +26,9 @@ from twin.scenario import Opening, Scenario
 from twin.state import cover_opening, open_state
 
 NO_TRACE = Trace()
+Feed = Callable[[int], ReceiptColumns | None]
+"""Asked at each midnight with the day's number: the receipts from then on, or None where
+those at hand go on. So a long history is never in memory as a whole."""
 _CLOSED_AT_ONCE = 32
 """Locations whose rows fit into a core's cache together: 5,000 SKUs are 120 kB each."""
 
@@ -37,6 +41,7 @@ def simulate(
     replication: int = 0,
     trace: Trace = NO_TRACE,
     progress: Callable[[int, int], None] | None = None,
+    feed: Feed | None = None,
 ) -> RunResult:
     """Run `scenario` under `bundle` from midnight to midnight.
 
@@ -49,13 +54,15 @@ def simulate(
         shrink and staff whatever the policy, the workers or the other stores.
     trace : Trace, what to keep beside day facts
     progress : callable (days done, days), called after each closing
+    feed : Feed, optional
+        Where the scenario's receipts are the first stretch only: gives the others.
 
     Raises
     ------
     ConservationBroken
         If stock of any (location, SKU) appears or vanishes.
     """
-    return World(scenario, bundle, seed, replication, trace).run(progress)
+    return World(scenario, bundle, seed, replication, trace).run(progress, feed)
 
 
 class World:
@@ -87,16 +94,21 @@ class World:
             "phases": 0.0,
             "close": 0.0,
             "env": 0.0,
+            "input": 0.0,
         }
-        self._first_line = self.state.cursor.copy()
+        self._lines_before = self.state.lines_served
 
-    def run(self, progress: Callable[[int, int], None] | None) -> RunResult:
+    def run(
+        self, progress: Callable[[int, int], None] | None, feed: Feed | None = None
+    ) -> RunResult:
         """All days; any exception inside a process ends the run here."""
         scenario, env = self.scenario, self.env
         began = time.perf_counter()
         for done in range(scenario.days):
             day = scenario.first_day + done
             midnight = day * DAY_SECONDS
+            if feed is not None and done:
+                self._feed(feed, day)
             self.state.panel.begin_day()
             if scenario.store.count_lines_per_day > 0:
                 Phase(env, midnight + scenario.count_s, self._timed(self._count))
@@ -113,6 +125,13 @@ class World:
                 progress(done + 1, scenario.days)
         self.seconds["run"] = time.perf_counter() - began
         return self._result()
+
+    def _feed(self, feed: Feed, day: int) -> None:
+        began = time.perf_counter()
+        more = feed(day)
+        if more is not None:
+            self.state.go_on_with(more, day * DAY_SECONDS)
+        self.seconds["input"] += time.perf_counter() - began
 
     def _timed(self, act: Callable[[int], None]) -> Callable[[int], None]:
         def timed(now: int) -> None:
@@ -216,7 +235,7 @@ class World:
             final=self._final() if self.trace.final_state else None,
             seconds=seconds,
             counters={
-                "lines": int((state.cursor - self._first_line).sum()),
+                "lines": state.lines_served - self._lines_before,
                 "tours": self.logistics.tours,
                 "loads": self.planner.made,
             },

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.network import DAY_SECONDS, LocationKind, Network
+from policies.domain.receipts import ReceiptColumns
 from twin import draws
 from twin.arrays import Frailty, Lines, Master, Stock, Totals
 from twin.kernel import TALLY
@@ -39,6 +40,29 @@ class State:
         """The scenario's network."""
         return self.scenario.network
 
+    def go_on_with(self, demand: ReceiptColumns, start_s: int) -> None:
+        """Take the receipts from `start_s` on, when all earlier ones have been served."""
+        old = self.lines
+        if demand.store_ids != self.scenario.demand.store_ids:
+            raise ScenarioInvalid("a stretch of receipts has other stores", field="demand")
+        if (self.cursor < old.offsets[1:]).any():
+            raise ScenarioInvalid(
+                f"a stretch of receipts begins at {start_s} s, and the one before it ends later",
+                field="demand",
+                remedy="end each stretch at the midnight where the next one begins",
+            )
+        self.lines = _lines(demand, self.network, old.before + np.diff(old.offsets))
+        self.cursor = first_lines(self.lines, start_s)
+        if (self.cursor > self.lines.offsets[:-1]).any():
+            raise ScenarioInvalid(
+                f"a stretch has receipts before {start_s} s, where it begins", field="demand"
+            )
+
+    @property
+    def lines_served(self) -> int:
+        """Receipt lines up to now, those before the first day of the run included."""
+        return int((self.cursor - self.lines.offsets[:-1] + self.lines.before).sum())
+
 
 def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int) -> State:
     """State at midnight of the first day."""
@@ -67,15 +91,7 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         on_road=np.zeros(shape[0], dtype=np.int64),
         risen=np.zeros(shape[0], dtype=np.int8),
     )
-    demand = scenario.demand
-    lines = Lines(
-        np.asarray(demand.offsets, dtype=np.int64),
-        demand.t_s,
-        demand.sku,
-        demand.quantity,
-        demand.unit_price_cents,
-        network.stores,
-    )
+    lines = _lines(scenario.demand, network, np.zeros(len(network.stores), dtype=np.int64))
     categories = len(network.skus.categories)
     skus = shape[1]
     return State(
@@ -161,6 +177,18 @@ def cover_opening(scenario: Scenario) -> Opening:
     units = (packs * scenario.network.skus.pack_size).astype(np.int32)
     units *= scenario.network.listed
     return Opening(units, units.copy())
+
+
+def _lines(demand: ReceiptColumns, network: Network, before: npt.NDArray[np.int64]) -> Lines:
+    return Lines(
+        np.asarray(demand.offsets, dtype=np.int64),
+        demand.t_s,
+        demand.sku,
+        demand.quantity,
+        demand.unit_price_cents,
+        network.stores,
+        before,
+    )
 
 
 def _starts(offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -33,6 +33,59 @@ Ints = npt.NDArray[np.int32]
 _BASKETS, _LINES, _TASTE = 11, 12, 13
 
 
+class ChainStretches:
+    """What :func:`generate_chain` makes, a stretch of days at a time: beyond memory.
+
+    Each store's random stream goes on where the last stretch left it, so the lines are
+    the same as in one piece.
+
+    Parameters
+    ----------
+    stores, skus, days, lines_per_store_day, seed : as in :func:`generate_chain`
+    stretch_days : int ≥ 1, days of a stretch; the last may be shorter
+    """
+
+    def __init__(
+        self,
+        *,
+        stores: int,
+        skus: int,
+        days: int,
+        lines_per_store_day: float,
+        seed: int,
+        stretch_days: int = 28,
+    ) -> None:
+        start = DEFAULT_START
+        self._plan = _plan(stores, skus, days, lines_per_store_day, seed, None, start, None)
+        self._seed, self.days, self.stretch_days = seed, days, stretch_days
+        self._baskets = [_baskets(self._plan, seed, i) for i in range(stores)]
+        self._states = [_kernel_state(seed, i) for i in range(stores)]
+
+    @property
+    def network(self) -> Network:
+        """The chain."""
+        return self._plan.network
+
+    def stretch(self, day: int) -> ReceiptColumns | None:
+        """Lines from `day` on, if a stretch begins there; in order of days, each once."""
+        if day % self.stretch_days or day >= self.days:
+            return None
+        days = slice(day, min(day + self.stretch_days, self.days))
+        lengths = draw_table(BASKET_LINES)
+        count = [
+            count_lines(state.copy(), int(baskets[days].sum()), lengths)
+            for state, baskets in zip(self._states, self._baskets, strict=True)
+        ]
+        offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+        columns = [np.empty(int(offsets[-1]), dtype=np.int32) for _ in FIELDS]
+        for i, baskets in enumerate(self._baskets):
+            mine = [column[offsets[i] : offsets[i + 1]] for column in columns]
+            _fill(self._plan, self._seed, i, baskets, mine, days, self._states[i])
+        network = self.network
+        ids = tuple(network.locations.ids[i] for i in network.stores)
+        return ReceiptColumns(ids, network.skus.ids, offsets, *columns)
+
+
 @dataclass(frozen=True)
 class GenerateReport:
     """What :func:`generate` wrote: receipt lines and bytes of the folder."""
@@ -176,12 +229,19 @@ def _sizes(plan: ChainPlan, seed: int) -> tuple[list[npt.NDArray[np.int64]], npt
     """Baskets of each (store, day) and the offsets of the stores' lines."""
     lengths = draw_table(BASKET_LINES)
     baskets, count = [], []
-    for i, mean in enumerate(plan.lines_per_day):
-        rng = np.random.default_rng(_state(seed, _BASKETS, i))
-        drawn = rng.poisson(mean / lengths.mean() * plan.day_factor)
-        baskets.append(drawn.astype(np.int64))
+    for i in range(len(plan.lines_per_day)):
+        drawn = _baskets(plan, seed, i)
+        baskets.append(drawn)
         count.append(count_lines(_kernel_state(seed, i), int(drawn.sum()), lengths))
     return baskets, np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+
+
+def _baskets(plan: ChainPlan, seed: int, store: int) -> npt.NDArray[np.int64]:
+    """(D,) baskets of each day of one store."""
+    rng = np.random.default_rng(_state(seed, _BASKETS, store))
+    mean = plan.lines_per_day[store] / draw_table(BASKET_LINES).mean()
+    drawn: npt.NDArray[np.int64] = rng.poisson(mean * plan.day_factor).astype(np.int64)
+    return drawn
 
 
 def _kernel_state(seed: int, store: int) -> npt.NDArray[np.uint64]:
@@ -194,8 +254,13 @@ def _fill(
     store: int,
     baskets: npt.NDArray[np.int64],
     columns: list[Ints],
+    days: slice = slice(None),
+    state: npt.NDArray[np.uint64] | None = None,
 ) -> None:
-    """Write one store's lines into `columns` (t, sku, quantity, price, basket)."""
+    """Write one store's lines into `columns` (t, sku, quantity, price, basket).
+
+    Only those of `days`, if given, from the `state` that the days before have left.
+    """
     network = plan.network
     place = network.stores[store]
     listed = np.flatnonzero(network.listed[place]).astype(np.int32)
@@ -204,9 +269,9 @@ def _fill(
     taste = rng.lognormal(0.0, plan.taste_spread, network.shape[1])
     opens, closes = network.locations.opens_s[place], network.locations.closes_s[place]
     fill_store(
-        _kernel_state(seed, store),
-        baskets,
-        plan.week_of_day,
+        _kernel_state(seed, store) if state is None else state,
+        baskets[days],
+        plan.week_of_day[days],
         (plan.popularity * taste)[listed],
         plan.lift,
         plan.price_cents,
@@ -216,6 +281,9 @@ def _fill(
         opening_hours_curve(plan.hours, int(opens), int(closes)),
         *columns,
     )
+    if days.start:
+        columns[0] += np.int32(days.start * 86_400)
+        columns[4] += np.int32(baskets[: days.start].sum())
 
 
 def _write_receipts(

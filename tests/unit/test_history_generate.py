@@ -9,7 +9,13 @@ import pytest
 
 from policies.domain.errors import InvalidInput
 from policies.domain.identifiers import gtin14
-from scenarios.history.generate import generate, generate_chain, load_costs, load_generated
+from scenarios.history.generate import (
+    ChainStretches,
+    generate,
+    generate_chain,
+    load_costs,
+    load_generated,
+)
 from scenarios.history.preset_cn_calendar import SPRING_FESTIVAL, festivals
 from scenarios.history.shapes import BASKET_LINES, QUANTITIES, draw_table
 
@@ -204,3 +210,16 @@ def test_festival_dates_equal_the_lunar_calendar_where_it_is_installed():
         assert lunar.from_solar_date(day.year, day.month, day.day).month == 1
         assert lunar.from_solar_date(day.year, day.month, day.day).day == 1
         assert day.year == year
+
+
+def test_a_chain_in_stretches_is_the_chain_in_one_piece():
+    """Stretches that cut weeks, and a shorter last one: the same lines, store by store."""
+    network, one = chain()
+    parts = ChainStretches(**SMALL, stretch_days=10)
+    assert parts.network.skus.ids == network.skus.ids
+    pieces = [piece for day in range(40) if (piece := parts.stretch(day)) is not None]
+    assert len(pieces) == 3
+    for name in ("t_s", "sku", "quantity", "unit_price_cents", "basket"):
+        for i in range(len(one.store_ids)):
+            rows = [getattr(piece, name)[piece.store(i)] for piece in pieces]
+            assert (np.concatenate(rows) == getattr(one, name)[one.store(i)]).all()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from policies.domain.errors import ConservationBroken
+from policies.domain.errors import ConservationBroken, ScenarioInvalid
 from policies.domain.ledger import MovementKind
 from policies.registry import build_bundle
-from scenarios.history.generate import generate_chain
+from scenarios.history.generate import ChainStretches, generate_chain
 from tests.unit.twin_worlds import DAY, HOUR, up_to, world
 from twin import kernel
 from twin.result import Trace
 from twin.run import simulate
 from twin.scenario import Frictions, Scenario, StoreRules
+from twin.state import cover_opening
 
 ALL = Trace(movements=True, decisions=True, final_state=True)
+
+
+FRAIL = Frictions(0.02, 0.02, 0.02, 0.8, 0.1, 0.1, 0.1)
 
 
 def chain(days: int = 14, **changed) -> Scenario:
@@ -100,3 +106,35 @@ def test_demand_is_what_customers_wanted_whatever_the_policy():
     assert result.lost_per_sku.sum() > 0
     assert (result.demanded_per_sku == wanted).all()
     assert result.facts.get("units_demanded").sum() == wanted.sum()
+
+
+def in_stretches(days: int) -> tuple[Scenario, ChainStretches]:
+    """:func:`chain` with frictions, its first stretch only, and the others to come."""
+    parts = ChainStretches(
+        stores=5, skus=30, days=28, lines_per_store_day=90, seed=3, stretch_days=days
+    )
+    scenario = chain(days=28, frictions=FRAIL, opening_cover_days=5.0)
+    scenario = dataclasses.replace(scenario, opening=cover_opening(scenario))
+    return dataclasses.replace(scenario, demand=parts.stretch(0)), parts
+
+
+def test_receipts_fed_in_stretches_give_the_bytes_of_receipts_in_one_piece():
+    """Mis-scans and shrink are drawn by a line's number in the whole history."""
+    bundle = build_bundle("incumbent", {"reviews_per_week": 3})
+    whole = simulate(chain(days=28, frictions=FRAIL), bundle, seed=7)
+    scenario, parts = in_stretches(9)
+    fed = simulate(scenario, bundle, seed=7, feed=parts.stretch)
+    assert fed.facts.sku_facts.tobytes() == whole.facts.sku_facts.tobytes()
+    assert fed.facts.location_facts.tobytes() == whole.facts.location_facts.tobytes()
+    assert fed.counters["lines"] == whole.counters["lines"]
+    assert whole.facts.get("shrink_cents").sum() > 0
+
+
+def test_a_stretch_that_begins_before_the_last_one_ends_is_refused():
+    """No line is lost unseen between two stretches."""
+    scenario, parts = in_stretches(9)
+    second = parts.stretch(9)
+    with pytest.raises(ScenarioInvalid, match="the one before it ends later"):
+        simulate(scenario, up_to(), seed=7, feed=lambda day: second if day == 5 else None)
+    with pytest.raises(ScenarioInvalid, match="receipts before"):
+        simulate(scenario, up_to(), seed=7, feed=lambda day: second if day == 10 else None)

@@ -128,26 +128,33 @@ def bench_replay(
     lines_per_store_day: Annotated[int, typer.Option(help="Receipt lines.")] = 2_000,
     seed: Annotated[int, typer.Option(help="Master seed.")] = 1,
     data: Annotated[Path | None, typer.Option(help="A chain made before by generate.")] = None,
+    by_stores: Annotated[
+        bool, typer.Option("--by-stores", help="Cost of a line from 50 stores up to --stores.")
+    ] = False,
+    ratios: Annotated[
+        bool, typer.Option("--ratios", help="Compare with one SimPy event per line.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Receipt lines per second of the whole twin, trucks, reviews and receiving on.
 
+    A history of more than 56 days is made in stretches of 28, so that it never stands in
+    memory as a whole; making it is not counted.
+
     Example: storetwin bench replay --stores 50 --json
     """
-    from scenarios.history.generate import generate_chain, load_generated
+    from scenarios.benchmarks import replay_by_stores, replay_generated, with_ratios
+    from scenarios.history.generate import load_generated
     from twin.bench import bench_replay as measure
 
-    if data is None:
-        network, receipts = generate_chain(
-            stores=stores,
-            skus=skus,
-            days=days,
-            lines_per_store_day=lines_per_store_day,
-            seed=seed,
-        )
+    size = {"skus": skus, "days": days, "lines_per_store_day": lines_per_store_day, "seed": seed}
+    if by_stores:
+        result = replay_by_stores(stores, **size)
+    elif data is not None:
+        result = measure(*load_generated(data))
     else:
-        network, receipts = load_generated(data)
-    answer(measure(network, receipts), as_json=as_json)
+        result = replay_generated(stores, **size)
+    answer(with_ratios(result) if ratios else result, as_json=as_json)
 
 
 def bench_decide(
