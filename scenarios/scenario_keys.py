@@ -13,7 +13,7 @@ from typing import Any
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.registry import build_bundle
-from twin.scenario import Frictions, Perishables, StoreRules, WarehouseRules
+from twin.scenario import Disruptions, Frictions, Perishables, StoreRules, WarehouseRules
 
 _NUMBER = (int, float)
 PARTS: dict[str, type[Any]] = {
@@ -21,6 +21,7 @@ PARTS: dict[str, type[Any]] = {
     "store": StoreRules,
     "warehouse": WarehouseRules,
     "perishables": Perishables,
+    "disruptions": Disruptions,
     "costs": CostModel,
 }
 # key -> accepted types; tables of dataclasses are checked field by field

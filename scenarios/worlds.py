@@ -26,7 +26,15 @@ from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.output import code_sha256
-from twin.scenario import Frictions, Opening, Perishables, Scenario, StoreRules, WarehouseRules
+from twin.scenario import (
+    Disruptions,
+    Frictions,
+    Opening,
+    Perishables,
+    Scenario,
+    StoreRules,
+    WarehouseRules,
+)
 
 CHAIN_SEGMENTS = "segments.json"
 OPENING = "opening.npz"
@@ -71,6 +79,7 @@ class WorldSpec:
     warehouse: WarehouseRules = field(default_factory=WarehouseRules)
     costs: CostModel = field(default_factory=CostModel)
     perishables: Perishables = field(default_factory=Perishables)
+    disruptions: Disruptions = field(default_factory=Disruptions)
 
     @property
     def last_day(self) -> int:
@@ -215,6 +224,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         store=world.store,
         frictions=world.frictions,
         perishables=world.perishables,
+        disruptions=world.disruptions,
         costs=world.costs,
         panel_expansion=world.panel_expansion,
     )

@@ -37,7 +37,8 @@ class Ages:
             member = member[:0]
         row = np.full(skus, -1, dtype=np.int32)
         row[member] = np.arange(len(member), dtype=np.int32)
-        life = network.skus.shelf_life_days[member].astype(np.int32)
+        days = np.floor(network.skus.shelf_life_days[member] * rules.life_factor + 1e-9)
+        life = np.maximum(days, 1).astype(np.int32)
         self.longest = int(life.max()) if len(member) else 0
         shape = (places, len(member))
         self.classes = AgeClasses(

@@ -18,6 +18,7 @@ from policies.domain.decision import SUPPLIER, LineKind, Route
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.network import DAY_SECONDS
 from twin import draws
+from twin.closures import Closures
 from twin.loads import Load
 from twin.scenario import Scenario
 
@@ -145,6 +146,7 @@ class Logistics:
             self.trucks[place] = simpy.Resource(env, int(fleet.trucks[w]))
             self.docks[place] = simpy.Resource(env, self.rules.docks)
             self.pickers[place] = simpy.Resource(env, self.rules.pickers)
+        self.closures = Closures(self.network, scenario.disruptions, scenario.first_day)
         self._lead_keys = draws.keys(seed, replication, "lead time", self.network.suppliers.ids)
 
     def start(self, loads: Sequence[Load], routes: Iterable[Route], unserved: set[int]) -> None:
@@ -222,6 +224,9 @@ class Logistics:
             with self.docks[warehouse].request() as door:
                 yield door
                 yield env.timeout(loading)
+            closed = self.closures.pause_s(warehouse, int(env.now))
+            if closed:
+                yield env.timeout(closed + self.network.fleet.departs_s)
             now = int(env.now)
             for load in loads:
                 self.floor.ship(load, now)
@@ -344,12 +349,17 @@ class Logistics:
         table = self.network.suppliers.lead_time_days[category]
         counter = day * 1_000_003 + _lane_number(places.ids[load.destination])
         u = draws.uniform(self._lead_keys[category], counter)
-        lead = int(table[int(u * len(table))]) if len(table) else 1
-        return (day + max(lead, 1)) * DAY_SECONDS + int(places.receives_from_s[load.destination])
+        lead = max(int(table[int(u * len(table))]) if len(table) else 1, 1)
+        lead += self.closures.supplier_days(day, day + lead)
+        return (day + lead) * DAY_SECONDS + int(places.receives_from_s[load.destination])
 
     def _delivery(self, load: Load) -> Process:
         yield self.env.timeout(load.due_s - int(self.env.now))
         if load.destination in self.docks:
+            closed = self.closures.pause_s(load.destination, int(self.env.now))
+            if closed:
+                opens = int(self.network.locations.receives_from_s[load.destination])
+                yield self.env.timeout(closed + opens)
             with self.docks[load.destination].request() as door:
                 yield door
                 yield self.env.timeout(math.ceil(self.rules.receive_seconds_per_case * load.cases))

@@ -98,13 +98,21 @@ class Perishables:
     tracked : whether SKUs with a shelf life expire at all
     lifo_share : share of units whose customer takes the youngest; the rest take the oldest
     expire_s : time of the evening's expiry, seconds after midnight
+    life_factor : multiplies every shelf life; what is left is at least a day
     """
 
     tracked: bool = False
     lifo_share: float = 0.0
     expire_s: int = 22 * 3600 + 300
+    life_factor: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0 < self.life_factor <= 100:
+            raise ScenarioInvalid(
+                f"life_factor is {self.life_factor}",
+                field="perishables.life_factor",
+                remedy="give a number above 0, as 0.5 for half the shelf life",
+            )
         if not 0 <= self.lifo_share <= 1:
             raise ScenarioInvalid(
                 f"lifo_share is {self.lifo_share}",
@@ -117,6 +125,34 @@ class Perishables:
                 field="perishables.expire_s",
                 remedy="give seconds after midnight, less than 86400",
             )
+
+
+@dataclass(frozen=True)
+class Disruptions:
+    """Suppliers and warehouses that stand still for some days.
+
+    Attributes
+    ----------
+    suppliers_from_day, suppliers_days : first day (0 = first simulated day) and number of
+        days on which suppliers make and deliver nothing; every order loses those days
+    warehouses_from_day, warehouses_days : the same of warehouses, which neither ship nor
+        receive and begin where they stopped
+    warehouse_number : 1 = the first warehouse of the network, 0 = all
+    """
+
+    suppliers_from_day: int = 0
+    suppliers_days: int = 0
+    warehouses_from_day: int = 0
+    warehouses_days: int = 0
+    warehouse_number: int = 0
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if value < 0:
+                raise ScenarioInvalid(
+                    f"{name} is {value}", field=f"disruptions.{name}", remedy="0 or more"
+                )
 
 
 @dataclass(frozen=True)
@@ -192,6 +228,7 @@ class Scenario:
     store: StoreRules = StoreRules()
     frictions: Frictions = Frictions()
     perishables: Perishables = Perishables()
+    disruptions: Disruptions = Disruptions()
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     panel_expansion: float = 1.0
