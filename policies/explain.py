@@ -28,6 +28,32 @@ _WHY = {
 
 
 @dataclass(frozen=True)
+class LineNumbers:
+    """What a sentence about one line says; None = not known to whoever asks.
+
+    Attributes
+    ----------
+    units : int, quantity of the line
+    reason : int, its :class:`Reason`
+    demand_per_day : float, units
+    cover_before_days, cover_after_days : float or None, None or infinite = no sales
+    risk_before, risk_after : float or None, shares
+    cost_cents : int or None
+    truck : str, name of the tour that brings it; "" = none
+    """
+
+    units: int
+    reason: int
+    demand_per_day: float
+    cover_before_days: float | None
+    cover_after_days: float | None
+    risk_before: float | None = None
+    risk_after: float | None = None
+    cost_cents: int | None = None
+    truck: str = ""
+
+
+@dataclass(frozen=True)
 class Explanation:
     """The numbers behind each line of a decision, as columns.
 
@@ -53,6 +79,21 @@ class Explanation:
     cost_cents: npt.NDArray[np.int64]
     freight_cents: Floats
     truck: npt.NDArray[np.int32]
+
+    def line(self, row: int, units: int, reason: int) -> LineNumbers:
+        """The numbers of one line; its tour is named by its number from 1."""
+        truck = int(self.truck[row])
+        return LineNumbers(
+            units,
+            reason,
+            float(self.demand_per_day[row]),
+            float(self.cover_before_days[row]),
+            float(self.cover_after_days[row]),
+            float(self.risk_before[row]),
+            float(self.risk_after[row]),
+            int(self.cost_cents[row]),
+            str(truck + 1) if truck >= 0 else "",
+        )
 
 
 def explain(view: NetworkView, decision: Decision, cents_per_km: float = 0.0) -> Explanation:
@@ -112,41 +153,52 @@ def run_out_risk(units: npt.NDArray[np.integer], mean: Floats, ratio: Floats) ->
     return np.where(mean > 0, out, 0.0)
 
 
-def sentence(explanation: Explanation, row: int, reason: int, units: int, language: str) -> str:
-    """One line of a decision in words a store manager reads.
-
-    Parameters
-    ----------
-    row : int, the line
-    reason : int, its :class:`Reason`
-    units : int, its quantity
-    language : ``zh`` or ``en``
-    """
+def sentence(line: LineNumbers, language: str) -> str:
+    """One line of a decision in words a store manager reads; `language` = zh or en."""
     if language not in _LANGUAGES:
         raise InvalidInput(f"no language {language!r}", field="language", remedy="one of zh, en")
-    x = explanation
-    chinese, english = _WHY[Reason(reason)]
-    demand = f"{x.demand_per_day[row]:.1f}"
-    before, after = (_days(v[row]) for v in (x.cover_before_days, x.cover_after_days))
-    risk = f"{x.risk_before[row]:.0%}", f"{x.risk_after[row]:.0%}"
-    cost = f"{x.cost_cents[row] / 100:.2f}"
-    truck = int(x.truck[row])
-    if language == "zh":
-        text = (
-            f"补 {units} 件：{chinese}。日均需求 {demand} 件，可售天数由 {before[0]} 变为 "
-            f"{after[0]}，下次到货前缺货概率由 {risk[0]} 降到 {risk[1]}，货值 {cost}"
+    return _chinese(line) if language == "zh" else _english(line)
+
+
+def _chinese(line: LineNumbers) -> str:
+    parts = [
+        f"补 {line.units} 件：{_WHY[Reason(line.reason)][0]}",
+        (
+            f"日均需求 {line.demand_per_day:.1f} 件，可售天数由 {_days(line.cover_before_days)[0]} "
+            f"变为 {_days(line.cover_after_days)[0]}"
+        ),
+    ]
+    if line.risk_before is not None and line.risk_after is not None:
+        parts.append(f"下次到货前缺货概率由 {line.risk_before:.0%} 降到 {line.risk_after:.0%}")
+    if line.cost_cents is not None:
+        parts.append(f"货值 {line.cost_cents / 100:.2f}")
+    if line.truck:
+        parts.append(f"由车次 {line.truck} 配送")
+    return "；".join(parts) + "。"
+
+
+def _english(line: LineNumbers) -> str:
+    parts = [
+        f"{line.units} units: {_WHY[Reason(line.reason)][1]}",
+        (
+            f"sells {line.demand_per_day:.1f} a day, cover goes from "
+            f"{_days(line.cover_before_days)[1]} to {_days(line.cover_after_days)[1]}"
+        ),
+    ]
+    if line.risk_before is not None and line.risk_after is not None:
+        parts.append(
+            "risk of running out before the next delivery falls from "
+            f"{line.risk_before:.0%} to {line.risk_after:.0%}"
         )
-        return text + (f"，由第 {truck + 1} 车配送。" if truck >= 0 else "。")
-    text = (
-        f"{units} units: {english}. Sells {demand} a day; cover goes from {before[1]} to "
-        f"{after[1]}, the risk of running out before the next delivery from {risk[0]} to "
-        f"{risk[1]}; goods worth {cost}"
-    )
-    return text + (f", on truck {truck + 1}." if truck >= 0 else ".")
+    if line.cost_cents is not None:
+        parts.append(f"goods worth {line.cost_cents / 100:.2f}")
+    if line.truck:
+        parts.append(f"on tour {line.truck}")
+    return "; ".join(parts) + "."
 
 
-def _days(value: float) -> tuple[str, str]:
-    if not np.isfinite(value):
+def _days(value: float | None) -> tuple[str, str]:
+    if value is None or not np.isfinite(value):
         return "无销售", "no sales"
     return f"{value:.1f} 天", f"{value:.1f} days"
 

@@ -16,6 +16,7 @@ from policies.domain.errors import InvalidInput
 from policies.domain.forecast import SalesPanel
 from policies.domain.view import NetworkView
 
+_FIT_ROUNDS = 60
 Floats = npt.NDArray[np.float64]
 
 
@@ -59,6 +60,27 @@ class PhantomDetector:
         chance = turned / (turned + full)
         known = (view.on_hand > 0) & view.network.listed & (per_day > 0)
         return np.where(known, chance, 0.0)
+
+    def fitted(self, view: NetworkView, panel: SalesPanel) -> PhantomDetector:
+        """The detector whose hazard explains the panel's own silences.
+
+        Expectation and maximisation in turn: the phantoms that the chances add up to, over
+        the cell-days in which a cell could have turned (from half its silence on it had).
+        """
+        found = self
+        run = days_without_sale(panel)
+        open_cells = (view.on_hand > 0) & view.network.listed
+        open_cells[view.network.locations.source < 0] = False
+        if not open_cells.any() or panel.days == 0:
+            return self
+        for _ in range(_FIT_ROUNDS):
+            chance = found.chance(view, panel)[open_cells]
+            exposed = float((panel.days - chance * run[open_cells] / 2).sum())
+            hazard = min(max(float(chance.sum()) / max(exposed, 1.0), 1e-6), 0.5)
+            if abs(hazard - found.hazard_per_day) < 1e-3 * hazard:
+                break
+            found = PhantomDetector(hazard)
+        return found
 
     def counts(
         self, view: NetworkView, panel: SalesPanel, most: int

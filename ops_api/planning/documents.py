@@ -14,6 +14,7 @@ from ops_api.planning.wallclock import WallClock
 from policies.domain.decision import Decision, LineKind, ProposalLines, Route
 from policies.domain.network import Network
 from policies.domain.view import NetworkView
+from policies.replenishment.levels import warehouse_demand_per_day
 
 Ints = npt.NDArray[np.int64]
 
@@ -167,7 +168,12 @@ def _numbers(view: NetworkView, lines: ProposalLines) -> dict[str, Ints]:
     cell = (lines.destination, lines.sku)
     demand = np.zeros(len(lines), dtype=np.int64)
     if view.forecast is not None:
-        demand = np.rint(view.forecast.level[cell].astype(np.float64) * 1e3).astype(np.int64)
+        per_day = view.forecast.level[cell].astype(np.float64)
+        # A warehouse sells what its stores sell; its own forecast is empty.
+        stores = warehouse_demand_per_day(view)
+        bought = (lines.kind == LineKind.PURCHASE) & (lines.destination < len(stores))
+        per_day[bought] += stores[lines.destination[bought], lines.sku[bought]]
+        demand = np.rint(per_day * 1e3).astype(np.int64)
     return {
         "on_hand": view.available[cell].astype(np.int64),
         "on_order": view.on_order[cell].astype(np.int64),

@@ -26,6 +26,7 @@ from policies.domain.decision import LineKind, Reason
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import DayFacts
 from policies.domain.kpis import KPIS, Kpi, value
+from policies.explain import LineNumbers, sentence
 
 
 def words(row: Any) -> dict[str, Any]:
@@ -75,13 +76,15 @@ def whole_proposal(connection: Connection, row: Any) -> dict[str, Any]:
     """A proposal with its lines, each with the numbers that explain it."""
     out = words(row)
     out["kind"] = LineKind(row.kind).name.lower()
-    out["lines"] = [_line(line) for line in proposal_lines(connection, row.id)]
+    out["lines"] = [_line(line, row.route_id or "") for line in proposal_lines(connection, row.id)]
     return out
 
 
-def _line(row: Any) -> dict[str, Any]:
+def _line(row: Any, tour: str) -> dict[str, Any]:
     demand = row.demand_milli_per_day / 1_000
     before = row.on_hand + row.on_order
+    covers = _days(before, demand), _days(before + row.quantity, demand)
+    numbers = LineNumbers(row.quantity, row.reason, demand, *covers, truck=tour)
     return {
         "line": row.line,
         "sku": row.sku,
@@ -91,8 +94,9 @@ def _line(row: Any) -> dict[str, Any]:
         "on_hand": row.on_hand,
         "on_order": row.on_order,
         "demand_per_day": demand,
-        "cover_before_days": _days(before, demand),
-        "cover_after_days": _days(before + row.quantity, demand),
+        "cover_before_days": covers[0],
+        "cover_after_days": covers[1],
+        "sentence": {language: sentence(numbers, language) for language in ("zh", "en")},
     }
 
 

@@ -55,6 +55,8 @@ def test_a_night_writes_proposals_with_numbers_and_routes_with_stops(rig):
         assert line["quantity"] > 0
         assert line["demand_per_day"] > 0
         assert line["cover_after_days"] > line["cover_before_days"]
+        assert f"{line['quantity']} units" in line["sentence"]["en"]
+        assert f"补 {line['quantity']} 件" in line["sentence"]["zh"]
         assert line["reason"] in {"below_base_stock", "below_reorder_point", "shared_shortage"}
     routes = rig.get("boss", "/routes").json["routes"]
     stops = {stop["location"] for route in routes for stop in route["stops"]}
@@ -379,3 +381,12 @@ def test_a_roll_back_brings_the_release_before_back(tmp_path):
     states = {one["id"]: one["state"] for one in rig.get("boss", "/releases").json["releases"]}
     assert states == {first: "active", second: "retired"}
     assert rig.post("boss", f"/releases/{second}:rollback").json["code"] == "STATE_INVALID"
+
+
+def test_a_warehouse_line_shows_what_its_stores_sell(rig):
+    """Its own forecast is empty: cover without sales would explain nothing."""
+    tonight(rig)
+    lines = [line for one in open_proposals(rig, kind=LineKind.PURCHASE) for line in one["lines"]]
+    assert lines
+    assert all(line["demand_per_day"] > 0 for line in lines)
+    assert all("no sales" not in line["sentence"]["en"] for line in lines)

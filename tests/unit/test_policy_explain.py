@@ -12,7 +12,7 @@ from policies.conformance import random_view
 from policies.domain.decision import LineKind, Reason
 from policies.domain.errors import InvalidInput
 from policies.domain.forecast import Forecast, SalesPanel
-from policies.explain import cover_days, explain, run_out_risk, sentence
+from policies.explain import LineNumbers, cover_days, explain, run_out_risk, sentence
 from policies.phantom import PhantomDetector, days_without_sale
 from policies.registry import build_bundle
 from tests.unit.domain_networks import small_network
@@ -79,7 +79,7 @@ def test_every_reason_has_a_sentence_with_its_numbers(language, reason):
     view, decision = decided()
     got = explain(view, decision)
     row = int(np.flatnonzero(got.truck >= 0)[0])
-    text = sentence(got, row, int(reason), 12, language)
+    text = sentence(got.line(row, 12, int(reason)), language)
     assert "12" in text
     assert f"{got.demand_per_day[row]:.1f}" in text
     assert f"{got.risk_before[row]:.0%}" in text
@@ -90,7 +90,7 @@ def test_every_reason_has_a_sentence_with_its_numbers(language, reason):
 def test_an_unknown_language_and_a_missing_forecast_are_refused():
     view, decision = decided()
     with pytest.raises(InvalidInput, match="no language"):
-        sentence(explain(view, decision), 0, 1, 1, "de")
+        sentence(explain(view, decision).line(0, 1, 1), "de")
     with pytest.raises(InvalidInput, match="no forecast"):
         explain(a_view(view.network, forecast=None), decision)
 
@@ -144,6 +144,22 @@ def test_corrected_availability_is_within_a_point_of_the_truth(seed):
     true = ((view.on_hand > 0) & ~truth)[stores].mean()
     assert abs(corrected - true) <= 0.01
     assert abs(book - true) > 0.05
+
+
+def test_the_hazard_is_found_from_the_panels_own_silences():
+    """Told five times too much; the truth is 0.4 % a day."""
+    view, panel, truth = a_world(5)
+    found = PhantomDetector(0.02).fitted(view, panel)
+    assert found.hazard_per_day == pytest.approx(0.004, rel=0.2)
+    stores = (view.network.locations.source >= 0)[:, None] & view.network.listed
+    true = ((view.on_hand > 0) & ~truth)[stores].mean()
+    assert abs(found.availability(view, panel)[1] - true) <= 0.01
+
+
+def test_what_is_not_known_is_left_out_of_the_sentence():
+    line = LineNumbers(3, 1, 0.0, None, None)
+    assert sentence(line, "en").endswith("cover goes from no sales to no sales.")
+    assert "缺货概率" not in sentence(line, "zh")
 
 
 def test_days_out_of_stock_are_no_evidence():
