@@ -71,19 +71,19 @@ class SeasonalBaseline:
         units: npt.NDArray[Any] = np.ascontiguousarray(sold, dtype=width)
         out = panel.out_share
         gone = np.zeros((0, 0, 0), dtype=np.uint8) if out is None else np.ascontiguousarray(out)
-        per_store, least = sums.totals(units)
+        weight = 0.5 ** (np.arange(days)[::-1] / self.half_life_days)
+        weighted, per_store, least = sums.weigh(units, weight)
         if least < 0:
             raise InvalidInput("the panel has negative sales", field="panel.sold")
         first_weekday = network.start_date.weekday()
         weekdays = (first_weekday + panel.last_day - days + 1 + np.arange(days)) % 7
         profile = _weekday_profile(per_store, weekdays)
         factors = np.ascontiguousarray(profile[:, weekdays].T)
-        weight = 0.5 ** (np.arange(days)[::-1] / self.half_life_days)
-        weighted = sums.weigh(units, weight[:, None] * factors, weight, gone)
+        exposure = sums.time_in_stock(weight[:, None] * factors, gone, units.shape[2])
         levels, bucket, top, below = sums.levels_and_spread(
             units,
-            weighted,
-            sums.chain_rates(*weighted),
+            (weighted, exposure),
+            sums.chain_rates(weighted, exposure),
             max(self.shrink_days * float(weight.mean()), 1e-9),
             network.listed,
             _block_factors(factors, self.block_days),

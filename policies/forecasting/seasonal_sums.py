@@ -25,54 +25,58 @@ _LANES = 8
 
 
 @njit(cache=True)
-def totals(sold: Units) -> tuple[Floats, int]:
-    """((H, L) units sold per day and location, the least entry of the panel)."""
+def weigh(sold: Units, weight: Floats) -> tuple[Floats, Floats, int]:
+    """((L, K) weighted sales, (H, L) units per day and location, the panel's least entry).
+
+    Parameters
+    ----------
+    weight : (H,) float64
+    """
     days, places, skus = sold.shape
-    out = np.zeros((days, places))
+    weighted = np.empty((places, skus))
+    total = np.zeros((days, places))
     least = np.int64(0)
-    for day in range(days):
-        for place in range(places):
-            row = sold[day, place]
-            total = np.int64(0)
-            low = np.int64(0)
-            for k in range(skus):
-                total += row[k]
-                low = min(low, np.int64(row[k]))
-            out[day, place] = total
-            least = min(least, low)
-    return out, int(least)
+    for place in range(places):
+        for lo in range(0, skus, _STRETCH):
+            hi = min(lo + _STRETCH, skus)
+            _weighted_sum(sold, place, lo, weight, weighted[place, lo:hi])
+            for day in range(days):
+                row = sold[day, place, lo:hi]
+                units = low = np.int64(0)
+                for k in range(len(row)):
+                    units += row[k]
+                    low = min(low, np.int64(row[k]))
+                total[day, place] += units
+                least = min(least, low)
+    return weighted, total, int(least)
 
 
 @njit(cache=True)
-def weigh(sold: Units, share: Floats, weight: Floats, out_share: Shares) -> tuple[Floats, Floats]:
-    """((L, K) weighted sales, (L, K) weighted days in stock).
+def time_in_stock(share: Floats, out_share: Shares, skus: int) -> Floats:
+    """(L, K) weighted days in stock.
 
     Parameters
     ----------
     share : (H, L) float64, weight × weekday factor
-    weight : (H,) float64
     out_share : (H, L, K) uint8, percent of the open time out of stock; (0, 0, 0) = none
     """
-    _, places, skus = sold.shape
-    weighted = np.empty((places, skus))
+    days, places = share.shape
     exposure = np.empty((places, skus))
-    part = np.empty(len(weight))
+    part = np.empty(days)
     for place in range(places):
         part[:] = share[:, place]
         whole = part.sum()
+        if not len(out_share):
+            exposure[place] = whole
+            continue
         for lo in range(0, skus, _STRETCH):
-            hi = min(lo + _STRETCH, skus)
-            _weighted_sum(sold, place, lo, weight, weighted[place, lo:hi])
-            inside = exposure[place, lo:hi]
-            if not len(out_share):
-                inside[:] = whole
-                continue
+            inside = exposure[place, lo : min(lo + _STRETCH, skus)]
             _weighted_sum(out_share, place, lo, part, inside)
             for k in range(len(inside)):
                 rest = whole - inside[k] / 100.0
                 # What rounding leaves of a record that was never in stock is no time.
                 inside[k] = rest if rest > 1e-9 * whole else 0.0
-    return weighted, exposure
+    return exposure
 
 
 @njit(cache=True)
@@ -133,7 +137,8 @@ def levels_and_spread(
 
     Parameters
     ----------
-    sums, rates : what :func:`weigh` and :func:`chain_rates` give
+    sums : weighted sales and days in stock
+    rates : what :func:`chain_rates` gives
     factor : (B, L) float64, sum of the weekday factors of block b
 
     Returns
@@ -218,29 +223,58 @@ def _block_errors(
     gone: Shares,
 ) -> None:
     """Fill `error` and `mean` (n,) with sums over blocks; `total` and `gone` are room."""
-    days, hi = len(sold), lo + len(level)
+    days = len(sold)
     error[:] = 0.0
     mean[:] = 0.0
     gone[:] = 0
     for block in range(len(factor)):
         newest = days - block * block_days
-        total[:] = 0
-        for day in range(newest - block_days, newest):
-            row = sold[day, place, lo:hi]
-            for k in range(len(total)):
-                total[k] += row[k]
+        _block_total(sold, place, lo, newest - block_days, newest, total)
         if len(out_share):
-            gone[:] = 0
-            for day in range(newest - block_days, newest):
-                share = out_share[day, place, lo:hi]
-                for k in range(len(gone)):
-                    gone[k] |= share[k]
+            _block_gone(out_share, place, lo, newest - block_days, newest, gone)
         f = factor[block, place]
         for k in range(len(error)):
             expected = level[k] * f
             miss = total[k] - expected
             error[k] += miss * miss if gone[k] == 0 else 0.0
             mean[k] += expected if gone[k] == 0 else 0.0
+
+
+@njit(cache=True)
+def _block_total(
+    sold: Units, place: int, lo: int, first: int, newest: int, total: npt.NDArray[np.int32]
+) -> None:
+    """Fill `total` (n,) with units of the days `first` … `newest` − 1, three at a time."""
+    total[:] = 0
+    hi = lo + len(total)
+    alone = first + (newest - first) % 3
+    for day in range(first, alone):
+        row = sold[day, place, lo:hi]
+        for k in range(len(total)):
+            total[k] += row[k]
+    for day in range(alone, newest, 3):
+        a, b, c = sold[day, place, lo:hi], sold[day + 1, place, lo:hi], sold[day + 2, place, lo:hi]
+        for k in range(len(total)):
+            total[k] += np.int32(a[k]) + np.int32(b[k]) + np.int32(c[k])
+
+
+@njit(cache=True)
+def _block_gone(
+    out_share: Shares, place: int, lo: int, first: int, newest: int, gone: Shares
+) -> None:
+    """Fill `gone` (n,): not 0 where any of the days `first` … `newest` − 1 was out of stock."""
+    gone[:] = 0
+    hi = lo + len(gone)
+    alone = first + (newest - first) % 3
+    for day in range(first, alone):
+        row = out_share[day, place, lo:hi]
+        for k in range(len(gone)):
+            gone[k] |= row[k]
+    for day in range(alone, newest, 3):
+        a, b = out_share[day, place, lo:hi], out_share[day + 1, place, lo:hi]
+        c = out_share[day + 2, place, lo:hi]
+        for k in range(len(gone)):
+            gone[k] |= a[k] | b[k] | c[k]
 
 
 @njit(cache=True)
