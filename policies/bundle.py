@@ -93,27 +93,12 @@ def review_due(network: Network, day: int, reviews_per_week: int) -> npt.NDArray
     weekdays. Each warehouse's stores are divided into seven sectors by direction, and a
     sector shares its days, so that the stores of one day lie on common tours.
     """
-    slots = np.unique((np.arange(reviews_per_week) * 7) // reviews_per_week)
+    is_slot = np.zeros(7, dtype=np.bool_)
+    is_slot[(np.arange(reviews_per_week) * 7) // reviews_per_week] = True
     weekday = (network.start_date.weekday() + day) % 7
-    due = np.isin((weekday - delivery_sector(network)) % 7, slots)
+    due = is_slot[(weekday - network.delivery_sector) % 7]
     out: npt.NDArray[np.bool_] = due | (network.locations.kind == LocationKind.WAREHOUSE)
     return out
-
-
-def delivery_sector(network: Network) -> npt.NDArray[np.intp]:
-    """(L,) 0 … 6: direction of a store from its warehouse, seven sectors of equal count."""
-    places = network.locations
-    sector = np.zeros(network.shape[0], dtype=np.intp)
-    for warehouse in network.warehouses:
-        mine = np.flatnonzero(places.source == warehouse)
-        east = places.longitude[mine] - places.longitude[warehouse]
-        north = places.latitude[mine] - places.latitude[warehouse]
-        # A degree of longitude shrinks with the cosine of the latitude.
-        angle = np.arctan2(north, east * np.cos(np.radians(places.latitude[warehouse])))
-        rank = np.empty(len(mine), dtype=np.intp)
-        rank[np.argsort(angle, kind="stable")] = np.arange(len(mine))
-        sector[mine] = rank * 7 // max(len(mine), 1)
-    return sector
 
 
 def protection_days(network: Network, day: int, reviews_per_week: int) -> npt.NDArray[np.int32]:

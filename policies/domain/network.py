@@ -266,6 +266,22 @@ class Network:
         return np.flatnonzero(self.locations.kind == LocationKind.STORE).astype(np.int32)
 
     @cached_property
+    def delivery_sector(self) -> npt.NDArray[np.intp]:
+        """(L,) 0 … 6: direction of a store from its warehouse, seven sectors of equal count."""
+        places = self.locations
+        sector = np.zeros(self.shape[0], dtype=np.intp)
+        for warehouse in self.warehouses:
+            mine = np.flatnonzero(places.source == warehouse)
+            east = places.longitude[mine] - places.longitude[warehouse]
+            north = places.latitude[mine] - places.latitude[warehouse]
+            # A degree of longitude shrinks with the cosine of the latitude.
+            angle = np.arctan2(north, east * np.cos(np.radians(places.latitude[warehouse])))
+            rank = np.empty(len(mine), dtype=np.intp)
+            rank[np.argsort(angle, kind="stable")] = np.arange(len(mine))
+            sector[mine] = rank * 7 // max(len(mine), 1)
+        return sector
+
+    @cached_property
     def warehouses(self) -> IntArray:
         """(W,) int32, axis indices of the warehouses."""
         return np.flatnonzero(self.locations.kind == LocationKind.WAREHOUSE).astype(np.int32)
