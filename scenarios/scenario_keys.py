@@ -13,7 +13,14 @@ from typing import Any
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.registry import build_bundle
-from twin.scenario import Disruptions, Frictions, Perishables, StoreRules, WarehouseRules
+from twin.scenario import (
+    CheckoutRules,
+    Disruptions,
+    Frictions,
+    Perishables,
+    StoreRules,
+    WarehouseRules,
+)
 
 _NUMBER = (int, float)
 PARTS: dict[str, type[Any]] = {
@@ -22,6 +29,7 @@ PARTS: dict[str, type[Any]] = {
     "warehouse": WarehouseRules,
     "perishables": Perishables,
     "disruptions": Disruptions,
+    "checkout": CheckoutRules,
     "costs": CostModel,
 }
 # key -> accepted types; tables of dataclasses are checked field by field

@@ -27,6 +27,7 @@ from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.output import code_sha256
 from twin.scenario import (
+    CheckoutRules,
     Disruptions,
     Frictions,
     Opening,
@@ -80,6 +81,7 @@ class WorldSpec:
     costs: CostModel = field(default_factory=CostModel)
     perishables: Perishables = field(default_factory=Perishables)
     disruptions: Disruptions = field(default_factory=Disruptions)
+    checkout: CheckoutRules = field(default_factory=CheckoutRules)
 
     @property
     def last_day(self) -> int:
@@ -225,6 +227,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         frictions=world.frictions,
         perishables=world.perishables,
         disruptions=world.disruptions,
+        checkout=world.checkout,
         costs=world.costs,
         panel_expansion=world.panel_expansion,
     )

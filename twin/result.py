@@ -31,6 +31,22 @@ class Trace:
 
 
 @dataclass(frozen=True)
+class CheckoutFacts:
+    """Queues at tills, (S, 24) by store and hour of the day, over all simulated days.
+
+    Attributes
+    ----------
+    baskets, gave_up : int64, baskets that came, and that were left
+    wait_p50_s, wait_p95_s : float64, seconds to wait for a lane
+    """
+
+    baskets: npt.NDArray[np.int64]
+    gave_up: npt.NDArray[np.int64]
+    wait_p50_s: npt.NDArray[np.float64]
+    wait_p95_s: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class RunResult:
     """One replication of one scenario.
 
@@ -42,6 +58,7 @@ class RunResult:
     movements, documents, decisions, final : as asked for by :class:`Trace`
     seconds : dict, wall time by phase (never part of a result's bytes)
     counters : dict, lines, events, tours and the like
+    checkout : CheckoutFacts or None, where the scenario has tills
     """
 
     scenario: str
@@ -59,3 +76,4 @@ class RunResult:
     final: Opening | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    checkout: CheckoutFacts | None = None

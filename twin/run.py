@@ -13,7 +13,7 @@ from policies.domain.decision import SUPPLIER, Decision
 from policies.domain.errors import ConservationBroken
 from policies.domain.network import DAY_SECONDS
 from policies.domain.receipts import ReceiptColumns
-from twin import closing
+from twin import checkout, closing
 from twin.clock import Phase
 from twin.floor import Floor
 from twin.journal import Journal
@@ -62,7 +62,13 @@ def simulate(
     ConservationBroken
         If stock of any (location, SKU) appears or vanishes.
     """
-    return World(scenario, bundle, seed, replication, trace).run(progress, feed)
+    if scenario.checkout.staffed_lanes == 0:
+        return World(scenario, bundle, seed, replication, trace).run(progress, feed)
+    if feed is not None:
+        raise checkout.refuse_feed()
+    paid, tills = checkout.pass_tills(scenario, seed, replication)
+    result = World(paid, bundle, seed, replication, trace).run(progress, feed)
+    return checkout.with_lost(result, scenario, tills)
 
 
 class World:

@@ -128,6 +128,50 @@ class Perishables:
 
 
 @dataclass(frozen=True)
+class CheckoutRules:
+    """Tills of every store.
+
+    Attributes
+    ----------
+    staffed_lanes : most staffed lanes; 0 = no queue is simulated
+    target_utilisation : share of an hour that an open lane is meant to work
+    fixed_seconds, line_seconds : mean time at a staffed lane, for a basket and each line
+    self_lanes : self-checkout lanes, always open
+    self_share, self_most_lines : who goes there: this share of baskets of so many lines
+    self_fixed_seconds, self_line_seconds : mean time at a self-checkout lane
+    patience_seconds : mean of an exponential time after which people leave the queue
+    """
+
+    staffed_lanes: int = 0
+    target_utilisation: float = 0.75
+    fixed_seconds: float = 30.0
+    line_seconds: float = 3.0
+    self_lanes: int = 0
+    self_share: float = 0.6
+    self_most_lines: int = 15
+    self_fixed_seconds: float = 25.0
+    self_line_seconds: float = 6.0
+    patience_seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if not np.isfinite(value) or value < 0:
+                raise ScenarioInvalid(f"{name} is {value}", field=f"checkout.{name}")
+        if self.self_lanes and not self.staffed_lanes:
+            raise ScenarioInvalid(
+                "self-checkout without a staffed lane",
+                field="checkout.staffed_lanes",
+                remedy="give at least one staffed lane",
+            )
+        if self.target_utilisation <= 0 or self.patience_seconds <= 0:
+            raise ScenarioInvalid(
+                "a checkout needs a target utilisation and a patience above 0",
+                field="checkout.target_utilisation",
+            )
+
+
+@dataclass(frozen=True)
 class Disruptions:
     """Suppliers and warehouses that stand still for some days.
 
@@ -229,6 +273,7 @@ class Scenario:
     frictions: Frictions = Frictions()
     perishables: Perishables = Perishables()
     disruptions: Disruptions = Disruptions()
+    checkout: CheckoutRules = CheckoutRules()
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     panel_expansion: float = 1.0

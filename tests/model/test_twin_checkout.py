@@ -1,0 +1,151 @@
+"""Queues at tills against Erlang, and in a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from policies.domain.errors import ScenarioInvalid
+from policies.registry import build_bundle
+from scenarios.history.generate import generate_chain
+from twin.checkout import open_lanes, pass_tills
+from twin.queue_kernel import queue
+from twin.run import simulate
+from twin.scenario import CheckoutRules, Scenario
+
+REPLICATIONS, PEOPLE, WARM_UP = 40, 250_000, 10_000
+
+
+def simulated(lanes: int, load: float, patience: float = math.inf):
+    """(mean wait, share that leaves) of independent queues with mean service 1."""
+    waits, shares = [], []
+    for replication in range(REPLICATIONS):
+        rng = np.random.default_rng([7, replication])
+        arrives = np.cumsum(rng.exponential(1 / load, PEOPLE))
+        service = rng.exponential(1.0, PEOPLE)
+        patient = np.full(PEOPLE, math.inf)
+        if patience < math.inf:
+            patient = rng.exponential(patience, PEOPLE)
+        wait, left = np.zeros(PEOPLE), np.zeros(PEOPLE, dtype=np.bool_)
+        queue(arrives, service, patient, np.array([lanes]), 1.0, wait, left)
+        waits.append(wait[WARM_UP:].mean())
+        shares.append(left[WARM_UP:].mean())
+    return np.array(waits), np.array(shares)
+
+
+def inside(values, reference):
+    """Within 99 % of independent replications."""
+    half = 2.708 * values.std(ddof=1) / math.sqrt(len(values))
+    return abs(values.mean() - reference) <= half and half < 0.03 * reference
+
+
+@pytest.mark.parametrize(("lanes", "load"), [(1, 0.7), (3, 2.4), (8, 6.8)])
+def test_the_mean_wait_without_patience_is_that_of_erlang_c(lanes, load):
+    terms = [load**n / math.factorial(n) for n in range(lanes)]
+    full = load**lanes / math.factorial(lanes) * lanes / (lanes - load)
+    erlang_c = full / (sum(terms) + full) / (lanes - load)
+    assert inside(simulated(lanes, load)[0], erlang_c)
+    assert not inside(simulated(lanes, load)[0], erlang_c * 1.06)
+
+
+@pytest.mark.parametrize(("lanes", "load", "patience"), [(2, 2.2, 1.5), (5, 5.5, 0.8)])
+def test_the_share_that_gives_up_is_that_of_erlang_a(lanes, load, patience):
+    """Birth and death: leaving at rate 1 / patience for each one who waits."""
+    weight, up = [1.0], 400
+    for n in range(1, up):
+        weight.append(weight[-1] * load / (min(n, lanes) + max(n - lanes, 0) / patience))
+    share = np.array(weight) / sum(weight)
+    waiting = sum(p * max(n - lanes, 0) for n, p in enumerate(share))
+    assert inside(simulated(lanes, load, patience)[1], waiting / patience / load)
+
+
+def chain(**rules) -> Scenario:
+    network, demand = generate_chain(stores=2, skus=20, days=10, lines_per_store_day=900, seed=4)
+    return Scenario(
+        "tills", network, demand, 0, 10, 3, checkout=CheckoutRules(**rules), opening_cover_days=3.0
+    )
+
+
+BUNDLE = build_bundle("incumbent", {"reviews_per_week": 7})
+SLOW = {
+    "fixed_seconds": 150.0,
+    "line_seconds": 10.0,
+    "patience_seconds": 120.0,
+    "target_utilisation": 0.1,
+}
+
+
+def test_lost_baskets_fall_with_lanes_staffed_or_not():
+    def lost(**rules):
+        return pass_tills(chain(**SLOW, **rules), 1, 0)[1].facts.gave_up.sum()
+
+    counts = [lost(staffed_lanes=n) for n in (1, 2, 3, 6)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > 3 * counts[-1]
+    assert lost(staffed_lanes=1, self_lanes=2) < counts[0]
+
+
+def test_a_basket_that_gives_up_takes_no_stock_and_counts_as_demanded_and_lost():
+    scenario = chain(staffed_lanes=1, **SLOW)
+    result = simulate(scenario, BUNDLE, seed=1)
+    free = simulate(dataclasses.replace(scenario, checkout=CheckoutRules()), BUNDLE, seed=1)
+    paid, tills = pass_tills(scenario, 1, 0)
+    assert paid.demand.lines + tills.lost.lines == scenario.demand.lines
+    assert tills.lost.lines > 100
+    assert result.counters["lines"] == paid.demand.lines
+    facts, other = result.facts, free.facts
+    # Demand is the same with tills and without: cost per unit is divided by one figure.
+    assert (facts.get("units_demanded") == other.get("units_demanded")).all()
+    assert (result.demanded_per_sku == free.demanded_per_sku).all()
+    left = facts.get("units_demanded") - facts.get("units_sold") - facts.get("units_lost")
+    assert not left.any()
+    assert facts.get("units_lost").sum() >= tills.lost.quantity.sum()
+    assert facts.get("margin_lost_cents").sum() > other.get("margin_lost_cents").sum()
+    assert (result.checkout.wait_p95_s >= result.checkout.wait_p50_s).all()
+
+
+def test_a_basket_is_paid_or_left_as_a_whole():
+    scenario = chain(staffed_lanes=1, **SLOW)
+    paid, tills = pass_tills(scenario, 1, 0)
+    for s in range(2):
+        kept = set(
+            zip(
+                paid.demand.t_s[paid.demand.store(s)],
+                paid.demand.basket[paid.demand.store(s)],
+                strict=True,
+            )
+        )
+        gone = set(
+            zip(
+                tills.lost.t_s[tills.lost.store(s)],
+                tills.lost.basket[tills.lost.store(s)],
+                strict=True,
+            )
+        )
+        assert not kept & gone
+    assert tills.facts.baskets.sum() > tills.facts.gave_up.sum() > 0
+
+
+def test_lanes_are_staffed_for_the_work_of_the_hour():
+    """Ten baskets of 360 s in an hour are one lane's hour: at 75 % that takes two."""
+    at = 8 * 3600 + np.arange(10) * 300.0
+    lanes = open_lanes(at, np.full(10, 360.0), CheckoutRules(staffed_lanes=4))
+    assert lanes[8] == 2
+    assert (np.delete(lanes, 8) == 1).all()
+    assert open_lanes(at, np.full(10, 3600.0), CheckoutRules(staffed_lanes=4))[8] == 4
+
+
+def test_impossible_tills_are_refused_by_name():
+    for key, rules in (
+        ("checkout.staffed_lanes", {"self_lanes": 2}),
+        ("checkout.line_seconds", {"line_seconds": -1.0}),
+    ):
+        with pytest.raises(ScenarioInvalid) as caught:
+            CheckoutRules(**rules)
+        assert caught.value.field == key
+    scenario = chain(staffed_lanes=1)
+    with pytest.raises(ScenarioInvalid, match="stretches"):
+        simulate(scenario, BUNDLE, seed=1, feed=lambda _: None)
