@@ -7,14 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from policies.domain.errors import InvalidInput
 from policies.routing.fleet import check_fleet_plan, fleet_metres
 from policies.routing.fleet_engine import FleetRouter
 from policies.routing.fleet_files import has_several_depots, read_fleet_instance
 from policies.routing.ortools_engine import OrToolsRouter
-from policies.routing.problem import Plan, RoutingProblem, plan_metres
+from policies.routing.problem import NO_LIMIT, Plan, RoutingProblem, plan_metres
 from policies.routing.pyvrp_engine import PyVrpRouter
 from policies.routing.savings import SavingsRouter
+from policies.routing.stops import StopReason, explain_stops, explain_tour
 from policies.routing.validator import check_plan
 from policies.routing.vrplib import read_instance
 
@@ -51,7 +54,9 @@ def route_file(
     dict
         ``cost`` in the file's unit, ``feasible`` (every stop served, no fault found by the
         independent validator), ``unserved`` (customer, reason), ``routes`` (customers in
-        driving order), ``faults``, ``seconds``, ``engine``, ``instance``. Files with several
+        driving order), ``faults``, ``seconds``, ``engine``, ``instance``, and ``stops``: each
+        stop's arrival, wait, slack to the end of its window, detour (what its tour would be
+        shorter without it) and share of the truck. Files with several
         depots, or VRPLIB files with time windows, also give ``depots``: the depot (node
         number from 0) of each route.
     """
@@ -80,8 +85,26 @@ def route_file(
             {"customer": int(problem.stops[i]), "reason": reason} for i, reason in plan.unserved
         ],
         "routes": [[int(problem.stops[i]) for i in tour] for tour in plan.tours],
+        "stops": [
+            _stop(one, int(problem.stops[one.stop]), instance.scale)
+            for one in explain_stops(problem, plan)
+        ],
         "faults": faults,
         "seconds": round(took, 3),
+    }
+
+
+def _stop(one: StopReason, customer: int, scale: int) -> dict[str, Any]:
+    """A stop's numbers in the file's unit."""
+    return {
+        "customer": customer,
+        "route": one.tour,
+        "place": one.place,
+        "arrives": one.arrives_s / scale,
+        "waits": one.waits_s / scale,
+        "slack": None if one.slack_s > NO_LIMIT // 2 else one.slack_s / scale,
+        "detour": one.detour_metres / scale,
+        "load_share": round(one.load_share, 4),
     }
 
 
@@ -102,6 +125,13 @@ def _fleet_file(text: str, router: FleetRouter, scale: int | None) -> dict[str, 
         ],
         "routes": [[problem.depots + i for i in tour] for _, tour in plan.tours],
         "depots": [problem.trucks[truck].depot for truck, _ in plan.tours],
+        "stops": [
+            _stop(one, problem.depots + tour[one.stop], instance.scale)
+            for number, (truck, tour) in enumerate(plan.tours)
+            for one in explain_tour(
+                problem.of_truck(truck, np.array(tour, dtype=np.int64)), range(len(tour)), number
+            )
+        ],
         "faults": faults,
         "seconds": round(took, 3),
     }
