@@ -66,7 +66,13 @@ def replay_by_stores(
         )
         gc.collect()
     costs = [float(row["nanoseconds_per_line"]) for row in rows]
-    return {**best, "by_stores": rows, "spread": max(costs) / min(costs) - 1}
+    mean = sum(costs) / len(costs)
+    return {
+        **best,
+        "by_stores": rows,
+        "spread": max(costs) / min(costs) - 1,
+        "largest_deviation_from_mean": max(abs(cost / mean - 1) for cost in costs),
+    }
 
 
 def with_ratios(result: dict[str, Any]) -> dict[str, Any]:
