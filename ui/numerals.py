@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from ui.i18n import Words
 
 NOTHING = "–"
-_DIGITS = {"share": 1, "days": 1, "per year": 1, "km": 0, "cents": 2, "units": 0, "kg": 0}
+_DIGITS = {
+    "share": 1,
+    "days": 1,
+    "per year": 1,
+    "km": 0,
+    "cents": 2,
+    "minutes": 0,
+    "units": 0,
+    "kg": 0,
+}
 
 
 def scaled(value: float, unit: str) -> float:

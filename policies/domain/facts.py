@@ -89,6 +89,9 @@ class CostModel:
     waste_factor : share of a written-off unit's cost that is lost
     replacement_rate : what bringing goods to the shelf costs, as a share of their cost;
         charges stock that was used up and credits stock that was built up
+    scan_line_seconds, receive_case_seconds, put_away_case_seconds, count_line_seconds,
+    write_off_unit_seconds : standard times of a clerk's tasks; they make a key figure of
+        their own and no cost, which handling_cents_per_case has already
     source : str, where the rates come from
     """
 
@@ -101,6 +104,11 @@ class CostModel:
     lost_margin_factor: float = 1.0
     waste_factor: float = 1.0
     replacement_rate: float = 0.15
+    scan_line_seconds: float = 6.0
+    receive_case_seconds: float = 10.0
+    put_away_case_seconds: float = 25.0
+    count_line_seconds: float = 20.0
+    write_off_unit_seconds: float = 8.0
     source: str = "assumed; see docs/assumptions.md"
 
 

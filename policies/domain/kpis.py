@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import CostModel, DayFacts
+from policies.domain.workload import clerk_minutes, hundreds_handled
 
 Floats = npt.NDArray[np.float64]
 Part = Callable[[DayFacts, CostModel], Floats]
@@ -29,7 +30,8 @@ class Kpi:
     name : str, the key in files and answers
     question : str, what a person asks
     formula : str, in words
-    unit : str, "share", "days", "per year", "km", "cents", "units" or "kg"
+    unit : str, "share", "days", "per year", "km", "cents", "minutes", "units" or
+        "kg"
     direction : int, +1 where more is better, −1 where less is
     observable : bool, False where only the twin can know it
     numerator, denominator : (D, L, C) float64 from facts and costs; no denominator =
@@ -300,6 +302,17 @@ _ALL = (
         _fact("closing_stock_cents"),
         None,
         "a total over days; divide by the number of days shown",
+    ),
+    Kpi(
+        "clerk_minutes_per_100_handled",
+        "How much of clerks' time does it take?",
+        "minutes by standard times / hundreds of cases, lines and units handled",
+        "minutes",
+        -1,
+        True,
+        clerk_minutes,
+        hundreds_handled,
+        "standard times, not measured ones",
     ),
     Kpi(
         "cost_per_case",

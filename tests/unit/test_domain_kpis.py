@@ -47,6 +47,17 @@ WORKED = [
     ("truck_km", {"route_metres": 2_500}, 10.0),
     ("on_time_stops", {"stops": 10, "stops_on_time": 8}, 0.8),
     ("stock_value", {"closing_stock_cents": 100}, 400.0),
+    # 20 cases at 10 + 25 s, 10 lines scanned at 6 s, 5 counted at 20 s, 15 units at 8 s.
+    (
+        "clerk_minutes_per_100_handled",
+        {
+            "cases_received": 20,
+            "transfer_lines_received": 10,
+            "count_lines": 5,
+            "write_off_units": 15,
+        },
+        (700 + 60 + 100 + 120) / 60 / 0.5,
+    ),
     ("cost_per_case", {"cases_received": 10, "route_metres": 1_000}, 35.0 + 11.0),
     (
         "cost_per_unit_demanded",
