@@ -147,3 +147,14 @@ def test_the_hash_follows_the_resolved_form_and_nothing_else(tmp_path):
     c = write(tmp_path, "c", 'name = "x"\nextends = "base"\nseed = 4')
     hashes = [load_scenario(path).sha256() for path in (a, b, c)]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_an_allocation_is_given_by_name_and_an_unknown_one_is_refused(tmp_path):
+    """Every other parameter stays a number."""
+    head = 'name = "x"\nextends = "tiny"\n[policy]\nname = "ddmrp"\n[policy.params]\n'
+    good = write(tmp_path, "good", head + 'allocation = "marginal-value"')
+    assert load_scenario(good).name == "x"
+    with pytest.raises(InvalidInput, match="no allocation 'fairest'"):
+        load_scenario(write(tmp_path, "odd", head + 'allocation = "fairest"'))
+    with pytest.raises(InvalidInput, match="pack_share"):
+        load_scenario(write(tmp_path, "text", head + 'pack_share = "half"'))
