@@ -1,23 +1,26 @@
-"""What is this code? GTIN, SSCC, GS1 element string, transfer number."""
+"""What is this code? GTIN, SSCC, GS1 elements, Digital Link, EPC tag, transfer number."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any
 
-import biip
+from biip.gs1_element_strings import GS1ElementStrings
 from pydantic import StringConstraints
 from sqlalchemy import Connection, select
 
 from ops_api.masterdata.queries import known_skus
-from ops_api.masterdata.tables import SKUS
+from ops_api.masterdata.tables import LOCATIONS, SKUS
+from ops_api.scans.elements import read_elements
 from ops_api.stock.queries import stock_now
 from ops_api.transfers.tables import TRANSFERS
 from ops_api.web.body import Strict
 from ops_api.web.fields import OptionalId
 from ops_api.web.registry import Call, Endpoint, Registry, Site
 from ops_api.web.schemas import JsonObject
+from policies.domain import epc
 from policies.domain.errors import BadBarcode
-from policies.domain.identifiers import gtin14, sscc
+from policies.domain.identifiers import decode_sgtin96, gln, gtin14, sscc
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _GTIN_LENGTHS = (8, 12, 13, 14)
@@ -55,6 +58,7 @@ def resolve(call: Call) -> dict[str, Any]:
         _document(call.connection, text)
         or _own_sku(call.connection, text)
         or _digits(call.connection, text)
+        or _tag(call.connection, text)
         or _elements(call.connection, text)
     )
     if found is None:
@@ -92,33 +96,63 @@ def _digits(connection: Connection, text: str) -> dict[str, Any] | None:
     return _goods(connection, gtin14(text))
 
 
+def _tag(connection: Connection, text: str) -> dict[str, Any] | None:
+    """An RFID tag of 96 bits, as 24 hexadecimal digits."""
+    first = epc.header(text)
+    if first == epc.SGTIN_HEADER:
+        item = decode_sgtin96(text)
+        return {**_goods(connection, item.gtin), "serial": str(item.serial)}
+    if first == epc.SSCC_HEADER:
+        return {"kind": "sscc", "sscc": epc.decode_sscc96(text)}
+    if first == epc.SGLN_HEADER:
+        place = epc.decode_sgln96(text)
+        return {**_place(connection, place.gln), "extension": str(place.extension)}
+    return None
+
+
 def _elements(connection: Connection, text: str) -> dict[str, Any] | None:
-    """A GS1 element string; the library reads, and the wrapper insists on sense."""
-    try:
-        parsed = biip.parse(text.replace("(", "").replace(")", "") if "(" in text else text)
-    except biip.ParseError:
+    """Elements of a GS1 string or link; the library reads, and the wrapper insists on sense."""
+    elements = read_elements(text)
+    if elements is None:
         return None
-    message = parsed.gs1_message.element_strings if parsed.gs1_message else None
-    if message is None:
-        return None
-    carton = message.get(ai="00")
+    carton = elements.get(ai="00")
     if carton is not None:
         return {"kind": "sscc", "sscc": sscc(str(carton.value))}
-    item = message.get(ai="01") or message.get(ai="02")
-    if item is None:
-        return None
-    out = _goods(connection, gtin14(str(item.value)))
+    item = elements.get(ai="01") or elements.get(ai="02")
+    if item is not None:
+        return _item(connection, elements, gtin14(str(item.value)))
+    place = elements.get(ai="414")
+    return _place(connection, gln(str(place.value))) if place is not None else None
+
+
+def _item(connection: Connection, elements: GS1ElementStrings, gtin: str) -> dict[str, Any]:
+    """Goods with their lot, serial, count and dates."""
+    out = _goods(connection, gtin)
     for name, code in (("lot", "10"), ("serial", "21"), ("count", "37")):
-        elements = message.filter(ai=code)
-        if len({element.value for element in elements}) > 1:
+        values = elements.filter(ai=code)
+        if len({element.value for element in values}) > 1:
             raise BadBarcode(f"the code holds two different {name}s", field="code")
-        if elements:
-            out[name] = elements[0].value
+        if values:
+            out[name] = values[0].value
+    dates: dict[str, dt.date] = {}
     for name, code in (("expires_on", "17"), ("best_before", "15"), ("produced_on", "11")):
-        element = message.get(ai=code)
+        element = elements.get(ai=code)
         if element is not None and element.date is not None:
-            out[name] = element.date.isoformat()
-    return out
+            dates[name] = element.date
+    # Most packs carry only the day of production: the SKU's shelf life gives the rest.
+    shelf_life = out.get("shelf_life_days", 0)
+    if set(dates) == {"produced_on"} and shelf_life > 0:
+        dates["expires_on"] = dates["produced_on"] + dt.timedelta(days=shelf_life)
+    return out | {name: date.isoformat() for name, date in dates.items()}
+
+
+def _place(connection: Connection, number: str) -> dict[str, Any]:
+    row = connection.execute(
+        select(LOCATIONS.c.id, LOCATIONS.c.name).where(LOCATIONS.c.gln == number)
+    ).first()
+    if row is None:
+        return {"kind": "unknown_gln", "gln": number}
+    return {"kind": "location", "location": row.id, "name": row.name, "gln": number}
 
 
 def _goods(connection: Connection, gtin: str) -> dict[str, Any]:
@@ -132,4 +166,5 @@ def _goods(connection: Connection, gtin: str) -> dict[str, Any]:
         "name": row.name,
         "gtin": gtin,
         "pack_size": row.pack_size,
+        "shelf_life_days": row.shelf_life_days,
     }
