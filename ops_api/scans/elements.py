@@ -33,6 +33,9 @@ def read_elements(text: str) -> GS1ElementStrings | None:
         if "".join(f"({ai}){value}" for ai, value in pairs) != text:
             raise BadBarcode(f"{text[:40]!r} has an AI without a value", field="code")
         return _parsed(pairs)
+    if text.startswith("]") and len(text) <= 3:
+        # A symbology identifier with nothing behind it, on which the library fails.
+        return None
     try:
         message = biip.parse(text).gs1_message
     except biip.ParseError:
