@@ -33,6 +33,7 @@ def read_elements(text: str) -> GS1ElementStrings | None:
         if "".join(f"({ai}){value}" for ai, value in pairs) != text:
             raise BadBarcode(f"{text[:40]!r} has an AI without a value", field="code")
         return _parsed(pairs)
+    text = text.strip()
     if text.startswith("]") and len(text) <= 3:
         # A symbology identifier with nothing behind it, on which the library fails.
         return None

@@ -87,6 +87,7 @@ def test_the_day_of_production_and_the_shelf_life_give_the_expiry(rig):
         ("317C257BF4499602D2000000", "BAD_BARCODE"),
         ("]", "BAD_BARCODE"),
         ("]E0", "BAD_BARCODE"),
+        ("]C1 ]", "BAD_BARCODE"),
         ("106141412345678909", "GTIN_CHECKSUM"),
     ],
 )
