@@ -41,6 +41,7 @@ class GateRules:
     superiority : float, least share of bootstrap replications in which it costs less
     margin_factors : what a lost sale may be worth, against the cost model, with the sign
         of the difference unchanged
+    rate_factors : the same for each of `ASSUMED_RATES`, one at a time
     """
 
     least_effect: float = 0.01
@@ -49,7 +50,16 @@ class GateRules:
     stress_loss: float = 0.02
     superiority: float = 0.95
     margin_factors: tuple[float, ...] = (0.5, 2.0)
+    rate_factors: tuple[float, ...] = (0.5, 2.0)
 
+
+ASSUMED_RATES = (
+    "holding_rate_per_year",
+    "handling_cents_per_case",
+    "order_line_cents",
+    "truck_cents_per_km",
+)
+"""Rates that a chain rarely knows well; a better policy is better at half and twice of each."""
 
 Pair = tuple[str, DayFacts, DayFacts]
 """(world, incumbent's facts, candidate's facts) of one run each."""
@@ -125,6 +135,7 @@ def judge(
         ),
         _no_group_harmed(incumbent, candidate, network, costs, rules),
         _whatever_a_sale_is_worth(incumbent, candidate, network, costs, rules),
+        _whatever_work_costs(incumbent, candidate, costs, rules),
         *[_at_level(one, costs) for one in levels],
         *([_often_enough(chances, costs, rules)] if chances else []),
         *[_stress(one, costs, rules) for one in stress],
@@ -174,6 +185,32 @@ def _whatever_a_sale_is_worth(
         "costs less whatever a lost sale is worth",
         all(difference < 0 for _, difference in found),
         "; ".join(f"margin × {factor:g}: {difference:+.3f} cents" for factor, difference in found),
+    )
+
+
+def _whatever_work_costs(
+    incumbent: Sequence[DayFacts],
+    candidate: Sequence[DayFacts],
+    costs: CostModel,
+    rules: GateRules,
+) -> Check:
+    """A saving that rests on one assumed rate alone is the assumption's, not the policy's."""
+    found = []
+    for rate in ASSUMED_RATES:
+        for factor in rules.rate_factors:
+            other = replace(costs, **{rate: getattr(costs, rate) * factor})
+            gaps = [
+                float(value(COST, b, other) - value(COST, a, other))
+                for a, b in zip(incumbent, candidate, strict=True)
+            ]
+            found.append((sum(gaps) / len(gaps), f"{rate} × {factor:g}"))
+    if not found:
+        return Check("costs less at half and twice each assumed rate", True, "no factors asked for")
+    worst, where = max(found)
+    return Check(
+        "costs less at half and twice each assumed rate",
+        worst < 0,
+        f"least saving at {where}: {worst:+.3f} cents per unit demanded",
     )
 
 

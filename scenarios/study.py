@@ -51,6 +51,7 @@ KEYS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
         "bootstrap_replications": ((int,), 0),
         **{item.name: ((int, float), item.default) for item in fields(GateRules)},
         "margin_factors": ((list,), list(GateRules.margin_factors)),
+        "rate_factors": ((list,), list(GateRules.rate_factors)),
     },
 }
 
@@ -116,7 +117,8 @@ class StudyFile:
         begin, last = weeks["gate"]
         first = weeks["tune"][0]
         runs = {key: gate.pop(key) for key in ("replications", "bootstrap_replications")}
-        rules = GateRules(**{**gate, "margin_factors": tuple(gate["margin_factors"])})
+        lists = {key: tuple(gate[key]) for key in ("margin_factors", "rate_factors")}
+        rules = GateRules(**{**gate, **lists})
         return Trial(
             incumbent=self.incumbent,
             candidate=Policy.of("winner", self.values["policy"], dict(params)),

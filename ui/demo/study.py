@@ -76,6 +76,7 @@ def study(plan: DemoPlan, chain: Path) -> Study:
         "base-stock",
         {"reviews_per_week": 1, "warehouse_cover_days": 4.0},
         {
+            "warehouse_batch_days": [4.0, 7.0],
             "fractile_*": fractiles,
             "presentation_units": [0, 1, 2],
             "pack_share": [0.05, 0.35],
