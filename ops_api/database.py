@@ -23,14 +23,21 @@ METADATA = MetaData(
 )
 T = TypeVar("T")
 _READ = "storetwin_read"
+_SNAPSHOT: dict[str, dict[str, Any]] = {
+    "sqlite": {_READ: True},
+    "postgresql": {_READ: True, "isolation_level": "REPEATABLE READ"},
+}
 _RETRY_STATES = frozenset({"40001", "40P01"})
-_ATTEMPTS = 5
+_ATTEMPTS = 8
+# The server is away, full or shutting down (08, 53, 57P0x), or a lock was not to be had.
+_GONE_CLASSES = frozenset({"08", "53"})
+_GONE_STATES = frozenset({"55P03", "57P01", "57P02", "57P03"})
 
 
 def make_engine(url: str, *, busy_timeout_ms: int = 5_000) -> Engine:
     """An engine with the settings that the write path relies on."""
     if not url.startswith("sqlite"):
-        return create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+        return _postgresql(url, busy_timeout_ms)
     engine = create_engine(url, connect_args={"timeout": busy_timeout_ms / 1000})
 
     @event.listens_for(engine, "connect")
@@ -52,6 +59,42 @@ def make_engine(url: str, *, busy_timeout_ms: int = 5_000) -> Engine:
     return engine
 
 
+def _postgresql(url: str, busy_timeout_ms: int) -> Engine:
+    engine = create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        pool_size=16,
+        max_overflow=16,
+        pool_timeout=busy_timeout_ms / 1000,
+        # A connection that died with the server is found dead when it is taken, not when used.
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c lock_timeout={busy_timeout_ms} -c timezone=UTC",
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        # A sum of integers is an integer here, as it is in SQLite.
+        connection.adapters.register_loader("numeric", _WholeNumbers)
+
+    return engine
+
+
+class _WholeNumbers:
+    """Reads PostgreSQL's numeric, which sums of bigint come as; no column has fractions."""
+
+    format = 0
+
+    def __init__(self, _oid: int, _context: Any = None) -> None:
+        pass
+
+    def load(self, data: Any) -> int:
+        """The number in its text form."""
+        return int(bytes(data))
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One write transaction: commits at the end, rolls back on any error."""
@@ -65,8 +108,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One read transaction: a snapshot, no lock on the writer."""
+    options = _SNAPSHOT[engine.dialect.name]
     try:
-        with engine.connect().execution_options(**{_READ: True}) as connection, connection.begin():
+        with engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
     except OperationalError as error:
         raise _busy(error) from error
@@ -89,6 +133,8 @@ def write_with_retry(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 def _busy(error: OperationalError) -> Exception:
     text = str(error.orig)
-    if "locked" in text or "busy" in text or "connect" in text:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    gone = state[:2] in _GONE_CLASSES or state in _GONE_STATES
+    if gone or "locked" in text or "busy" in text or "connect" in text:
         return Busy("the database is busy; nothing was recorded", remedy="send it again")
     return error

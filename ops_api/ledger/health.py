@@ -18,8 +18,8 @@ from ops_api.ledger.schema import (
     CHAIN_HEADS,
     IDEMPOTENCY,
     MOVEMENTS,
-    NEVER_CHANGED,
     RESERVATIONS,
+    trigger_names,
 )
 from ops_api.masterdata.tables import LOCATIONS, SKUS
 from ops_api.transfers.tables import TRANSFER_LINES, TRANSFERS
@@ -197,8 +197,7 @@ def _triggers(connection: Connection) -> int:
     else:
         query = text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")
     names = {row[0] for row in connection.execute(query)}
-    wanted = [f"{table}_no_{verb}" for table in NEVER_CHANGED for verb in ("update", "delete")]
-    return sum(name not in names for name in wanted)
+    return sum(name not in names for name in trigger_names(connection.dialect.name))
 
 
 def _keys(connection: Connection, moves: pd.DataFrame) -> int:

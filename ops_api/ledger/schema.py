@@ -179,7 +179,7 @@ NEVER_CHANGED = ("movements", "audit", "sale_values", "count_baselines")
 
 
 def trigger_statements(dialect: str) -> list[str]:
-    """DDL that refuses UPDATE and DELETE on the tables of :data:`NEVER_CHANGED`."""
+    """DDL that refuses UPDATE, DELETE and TRUNCATE on the tables of :data:`NEVER_CHANGED`."""
     out = []
     if dialect == "postgresql":
         out.append(
@@ -199,4 +199,15 @@ def trigger_statements(dialect: str) -> list[str]:
                     f"CREATE TRIGGER {name} BEFORE {verb} ON {table} BEGIN "
                     f"SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
                 )
+        if dialect == "postgresql":
+            out.append(
+                f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION storetwin_refuse()"
+            )
     return out
+
+
+def trigger_names(dialect: str) -> list[str]:
+    """Triggers that :func:`trigger_statements` makes."""
+    verbs = ("update", "delete", "truncate") if dialect == "postgresql" else ("update", "delete")
+    return [f"{table}_no_{verb}" for table in NEVER_CHANGED for verb in verbs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import tempfile
 import uuid
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from ops_api.people.service import GrantSpec, create_person, issue_token
 from ops_api.stock.queries import open_all
 from policies.domain.network import Network
 from scenarios.history.generate import generate_chain
+from tests import databases
+from tests.databases import cluster
 
 START = dt.datetime(2024, 1, 10, 15, 0, tzinfo=dt.UTC)
 
@@ -104,41 +107,60 @@ PEOPLE = {
 }
 
 
+@dataclass(frozen=True)
+class _Template:
+    """A database with the chain, its people and opening stock: made once, copied for each."""
+
+    url: str
+    network: Network
+    tokens: dict[str, str]
+
+    def copy(self, folder: Path) -> str:
+        """Address of a new copy."""
+        if self.url.startswith("postgresql"):
+            return cluster().create(self.url.rpartition("/")[2])
+        shutil.copyfile(self.url.removeprefix("sqlite:///"), folder / "service.db")
+        return f"sqlite:///{folder}/service.db"
+
+
 @cache
-def _template() -> tuple[bytes, Network, dict[str, str]]:
-    """A database with the chain, its people and opening stock: made once, copied for each test."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/template.db"
-        upgrade(url)
-        engine = make_engine(url)
-        network, _ = generate_chain(stores=3, skus=5, days=1, lines_per_store_day=1, seed=1)
-        load_network(engine, network)
-        tokens = {}
-        for name, grant in PEOPLE.items():
-            create_person(
-                engine,
-                name,
-                name=name,
-                login=name,
-                password="correct horse battery",
-                grants=[grant],
-            )
-            tokens[name] = issue_token(engine, name, device=f"phone of {name}")
-        stock = np.full(network.shape, 10, dtype=np.int64)
-        stock[network.warehouses] = 50
-        open_all(engine, network, stock, int(START.timestamp()) - 86_400)
+def _template_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+@cache
+def _template(kind: str) -> _Template:
+    url = databases.empty(_template_folder().name)
+    upgrade(url)
+    engine = make_engine(url)
+    network, _ = generate_chain(stores=3, skus=5, days=1, lines_per_store_day=1, seed=1)
+    load_network(engine, network)
+    tokens = {}
+    for name, grant in PEOPLE.items():
+        create_person(
+            engine,
+            name,
+            name=name,
+            login=name,
+            password="correct horse battery",
+            grants=[grant],
+        )
+        tokens[name] = issue_token(engine, name, device=f"phone of {name}")
+    stock = np.full(network.shape, 10, dtype=np.int64)
+    stock[network.warehouses] = 50
+    open_all(engine, network, stock, int(START.timestamp()) - 86_400)
+    if kind == "sqlite":
         with engine.connect() as connection:
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        engine.dispose()
-        return (Path(folder) / "template.db").read_bytes(), network, tokens
+    engine.dispose()
+    return _Template(url, network, tokens)
 
 
 def make_rig(folder: Any, **config: Any) -> Rig:
     """Three stores, one warehouse, five SKUs, 50 of each in the warehouse and 10 in stores."""
-    content, network, tokens = _template()
-    (Path(folder) / "service.db").write_bytes(content)
-    url = f"sqlite:///{folder}/service.db"
+    template = _template(databases.kind())
+    url = template.copy(Path(folder))
     clock = Clock()
     app = create_app(
         {
@@ -150,4 +172,6 @@ def make_rig(folder: Any, **config: Any) -> Rig:
             **config,
         }
     )
-    return Rig(app, network, clock, url, dict(tokens))
+    rig = Rig(app, template.network, clock, url, dict(template.tokens))
+    databases.close_later(rig.engine)
+    return rig

@@ -12,7 +12,7 @@ from tests.integration.api_service import PEOPLE, make_rig
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory):
+def rig(tmp_path_factory, database):
     """One service for all: nothing here may change anything."""
     made = make_rig(tmp_path_factory.mktemp("doors"))
     yield made

@@ -13,7 +13,7 @@ STORE = "S0001"
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory):
+def rig(tmp_path_factory, database):
     """One service for all: resolving writes nothing."""
     made = make_rig(tmp_path_factory.mktemp("scan"))
     yield made

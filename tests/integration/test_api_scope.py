@@ -61,7 +61,7 @@ ELSEWHERE = ("proposal", "route", "release")
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory):
+def rig(tmp_path_factory, database):
     """Everybody's double: each role once at each of two stores."""
     made = make_rig(tmp_path_factory.mktemp("scope"))
     roles = sorted({role for roles in PERMISSIONS.values() for role in roles})

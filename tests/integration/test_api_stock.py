@@ -10,6 +10,7 @@ import pytest
 
 from ops_api.ledger.health import check_ledger
 from ops_api.migrations.run import current, downgrade, upgrade
+from tests import databases
 from tests.integration.api_service import make_rig
 
 SKU, STORE, OTHER, DEPOT = "K00001", "S0001", "S0002", "W01"
@@ -356,7 +357,7 @@ def test_exactly_one_of_two_gets_the_last_unit(rig):
 
 def test_migrations_go_down_and_up_again(tmp_path):
     """Empty and back."""
-    url = f"sqlite:///{tmp_path}/m.db"
+    url = databases.empty(tmp_path)
     upgrade(url)
     head = current(url)
     downgrade(url, "base")

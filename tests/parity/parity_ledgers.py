@@ -24,15 +24,17 @@ from policies.domain.documents import Documents
 from policies.domain.forecast import Forecast
 from policies.domain.ledger import MovementColumns, MovementKind
 from policies.domain.network import Network
+from tests import databases
 
 
 def service_with(
     folder: Any, network: Network, movements: MovementColumns, documents: Documents
 ) -> Engine:
     """A database that holds what the twin recorded; latent rows stay in the twin."""
-    url = f"sqlite:///{folder}/parity.db"
+    url = databases.empty(folder)
     upgrade(url)
     engine = make_engine(url)
+    databases.close_later(engine)
     load_network(engine, network)
     book = movements.where(movements.visibility == 0)
     import_columns(engine, network, book)

@@ -81,7 +81,7 @@ def made(folder, policy, **params):
 
 
 @pytest.fixture(scope="module", params=["daily", "weekly"])
-def both(request, tmp_path_factory):
+def both(request, tmp_path_factory, database):
     """Daily base stock with lateral transfers, and weekly (s, S)."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "daily":

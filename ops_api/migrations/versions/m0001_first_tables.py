@@ -562,4 +562,6 @@ def downgrade() -> None:
     op.drop_table("audit")
     op.drop_table("assortments")
     op.drop_table("artefacts")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(sa.text("DROP FUNCTION storetwin_refuse()"))
     # ### end Alembic commands ###
