@@ -112,7 +112,8 @@ def _locations(
     assigned: bool,
 ) -> Locations:
     size = len(points)
-    regions = [f"around warehouse {i + 1}" for i in range(warehouses)]
+    # A region is what one warehouse serves, and is called by it in every language.
+    regions = [f"W{i + 1}" for i in range(warehouses)]
     kind = [LocationKind.WAREHOUSE] * warehouses + [LocationKind.STORE] * len(recorded)
     return Locations(
         (*[f"W{i + 1}" for i in range(warehouses)], *[f"S{name}" for name in recorded]),

@@ -119,8 +119,8 @@ def gate(plan: DemoPlan, chain: Path, tuned: dict[str, Any], tell: Tell) -> tupl
 
 def release(plan: DemoPlan, trial: Trial, judged: Judged, home: Path, at: str) -> Release:
     """Write the release of a passed gate."""
-    weeks = f"weeks {plan.tune_weeks[0]}–{plan.tune_weeks[1]}"
-    name = f"base stock, tuned on {weeks}"
+    # A name that reads the same in every language: policy and the weeks it was tuned on.
+    name = f"{trial.candidate.name} W{plan.tune_weeks[0]}–W{plan.tune_weeks[1]}"
     made = release_of(judged, trial.candidate, name=name, created_at=at)
     write_release(made, home / "release.json")
     return made
