@@ -51,6 +51,8 @@ class Both:
     bundle: object
     run: object
     engine: object
+    issued: dict[int, object] = dataclasses.field(default_factory=dict)
+    """Day → the forecast that held that evening, with the days it may serve."""
 
     @property
     def network(self):
@@ -156,26 +158,22 @@ def test_each_evening_the_service_decides_what_the_twin_decided(both):
     assert moved > 50
 
 
-_ISSUED: dict[tuple[int, int], object] = {}
-
-
 def forecast_of(both, now):
     """The issue that held at `now`, made from SQL at the evenings the planner would."""
-    day = now // DAY_SECONDS
-    key = (id(both.run), day)
-    if key not in _ISSUED:
-        last = _ISSUED.get((id(both.run), day - 1))
+    for day in range(FIRST, now // DAY_SECONDS + 1):
+        if day in both.issued:
+            continue
+        last = both.issued.get(day - 1)
+        if last is not None and day + 1 - last[0].issued_day < min(
+            both.bundle.forecast_every_days, last[1]
+        ):
+            both.issued[day] = last
+            continue
         with reading(both.engine) as connection:
-            if last is not None and day + 1 - last[0].issued_day < min(
-                both.bundle.forecast_every_days, last[1]
-            ):
-                _ISSUED[key] = last
-            else:
-                forecast, days = current_forecast(
-                    connection, both.network, "none", both.bundle, now, PlanRules()
-                )
-                _ISSUED[key] = (forecast, days)
-    return _ISSUED[key][0]
+            both.issued[day] = current_forecast(
+                connection, both.network, "none", both.bundle, both.plan_s(day), PlanRules()
+            )
+    return both.issued[now // DAY_SECONDS][0]
 
 
 def test_the_sales_panel_of_sql_is_the_one_that_the_twin_grew(both):
@@ -199,9 +197,8 @@ def test_day_facts_and_every_observable_kpi_are_equal(both):
     """The twin's streamed facts, the projector on its columns, and the projector on SQL."""
     network, last = both.network, FIRST + DAYS - 1
     end = (last + 1) * DAY_SECONDS
-    for day in range(FIRST, last + 1):
-        forecast_of(both, both.plan_s(day))
-    issues = {v[0].issued_day: v for k, v in _ISSUED.items() if k[0] == id(both.run)}
+    forecast_of(both, both.plan_s(last))
+    issues = {held[0].issued_day: held for held in both.issued.values()}
     with_forecasts(both.engine, list(issues.values()))
     with reading(both.engine) as connection:
         sql = day_facts_from_sql(connection, network, FIRST, last, end)
