@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from policies.domain.network import IntArray, frozen
+from policies.domain.columns import frozen
+from policies.domain.network import IntArray
 
 SUPPLIER = -1
 """Origin code of a purchase line; the supplier is the SKU's category's."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import numpy.typing as npt
 
-from policies.domain.network import frozen
+from policies.domain.columns import frozen
 
 Ints = npt.NDArray[np.int64]
 

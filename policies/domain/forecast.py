@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from policies.domain.columns import frozen
 from policies.domain.errors import InvalidInput
-from policies.domain.network import frozen
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -34,6 +34,20 @@ class SalesPanel:
     last_day: int
     sold: npt.NDArray[np.integer]
     out_share: npt.NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        if self.sold.ndim != 3 or self.sold.dtype.kind not in "iu":
+            raise InvalidInput(
+                f"sold is {self.sold.dtype} of shape {self.sold.shape}",
+                field="panel.sold",
+                remedy="give whole base units, (days, locations, SKUs), 0 where nothing was sold",
+            )
+        if self.out_share is not None and self.out_share.shape != self.sold.shape:
+            raise InvalidInput(
+                f"out_share has shape {self.out_share.shape}, sold has {self.sold.shape}",
+                field="panel.out_share",
+                remedy="give a percentage for each day, location and SKU",
+            )
 
     @property
     def days(self) -> int:

@@ -11,13 +11,14 @@ import datetime as dt
 import enum
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
+from policies.domain.columns import frozen, refuse
 from policies.domain.errors import InvalidInput, UnknownLocation, UnknownSku
+from policies.domain.goods import Skus, Suppliers
 
 IntArray = npt.NDArray[np.int32]
 BoolArray = npt.NDArray[np.bool_]
@@ -33,15 +34,6 @@ class LocationKind(enum.IntEnum):
     WAREHOUSE = 1
     STORE = 2
     VIRTUAL = 3
-
-
-def frozen(array: npt.ArrayLike, dtype: npt.DTypeLike) -> Any:
-    """A read-only contiguous copy-if-needed of `array` with the given dtype."""
-    out = np.ascontiguousarray(array, dtype=dtype)
-    if out.flags.writeable:
-        out = out.copy() if out is array else out
-        out.flags.writeable = False
-    return out
 
 
 @dataclass(frozen=True)
@@ -88,99 +80,35 @@ class Locations:
             ("receives_from_s", np.int32),
             ("receives_until_s", np.int32),
         ):
-            value = frozen(getattr(self, name), dtype)
+            value = frozen(getattr(self, name), dtype, f"locations.{name}")
             if value.shape != (size,):
                 raise InvalidInput(
                     f"{name} has shape {value.shape}, expected ({size},)", field=f"locations.{name}"
                 )
             object.__setattr__(self, name, value)
         stores = self.kind == LocationKind.STORE
-        closed = np.flatnonzero(stores & (self.closes_s <= self.opens_s))
-        if closed.size:
-            raise InvalidInput(
-                f"store {self.ids[closed[0]]} has no opening hours",
-                field="locations.closes_s",
-                row=self.ids[closed[0]],
-                remedy="give a closing time after the opening time",
-            )
-
-
-@dataclass(frozen=True)
-class Skus:
-    """Stock-keeping units as columns.
-
-    Attributes
-    ----------
-    ids : tuple of str, length K
-    names : tuple of str, length K
-    category : (K,) int32, index into `categories`
-    categories : tuple of str, length C
-    unit_cost_cents, unit_price_cents : (K,) int32, cents per base unit
-    pack_size : (K,) int32, base units in a case
-    mass_g, volume_cm3 : (K,) int32, per base unit
-    shelf_life_days : (K,) int32, 0 = does not expire
-    gtin : tuple of str, length K, GTIN-14 ("" where there is none)
-    """
-
-    ids: tuple[str, ...]
-    names: tuple[str, ...]
-    category: IntArray
-    categories: tuple[str, ...]
-    unit_cost_cents: IntArray
-    unit_price_cents: IntArray
-    pack_size: IntArray
-    mass_g: IntArray
-    volume_cm3: IntArray
-    shelf_life_days: IntArray
-    gtin: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        size = len(self.ids)
-        if len(set(self.ids)) != size:
-            raise InvalidInput("SKU ids are not unique", field="skus.ids")
-        for name in (
-            "category",
-            "unit_cost_cents",
-            "unit_price_cents",
-            "pack_size",
-            "mass_g",
-            "volume_cm3",
-            "shelf_life_days",
-        ):
-            value = frozen(getattr(self, name), np.int32)
-            if value.shape != (size,):
-                raise InvalidInput(
-                    f"{name} has shape {value.shape}, expected ({size},)", field=f"skus.{name}"
-                )
-            object.__setattr__(self, name, value)
-        bad = np.flatnonzero(self.pack_size < 1)
-        if bad.size:
-            raise InvalidInput(
-                f"SKU {self.ids[bad[0]]} has pack size {self.pack_size[bad[0]]}",
-                field="skus.pack_size",
-                row=self.ids[bad[0]],
-                remedy="give the number of base units in a case, at least 1",
-            )
-
-
-@dataclass(frozen=True)
-class Suppliers:
-    """One supplier per category, with an empirical lead-time distribution.
-
-    Attributes
-    ----------
-    ids : tuple of str, length C (index = category)
-    lead_time_days : (C, Q) int32, equally likely lead times of a purchase order
-    """
-
-    ids: tuple[str, ...]
-    lead_time_days: IntArray
-
-    def __post_init__(self) -> None:
-        value = frozen(self.lead_time_days, np.int32)
-        if value.ndim != 2 or value.shape[0] != len(self.ids) or (value < 0).any():
-            raise InvalidInput("lead_time_days must be (C, Q), none negative", field="suppliers")
-        object.__setattr__(self, "lead_time_days", value)
+        refuse(
+            stores & (self.closes_s <= self.opens_s),
+            self.ids,
+            "has no opening hours",
+            "locations.closes_s",
+            "give a closing time after the opening time",
+        )
+        refuse(
+            stores & (self.receives_until_s <= self.receives_from_s),
+            self.ids,
+            "has no time window for deliveries",
+            "locations.receives_until_s",
+            "give an end after the start, seconds after midnight",
+        )
+        refuse(
+            # A NaN fails the comparison.
+            ~((np.abs(self.latitude) <= 90) & (np.abs(self.longitude) <= 180)),
+            self.ids,
+            "lies nowhere on the globe",
+            "locations.latitude",
+            "give degrees WGS-84, latitude -90 to 90, longitude -180 to 180",
+        )
 
 
 @dataclass(frozen=True)
@@ -208,7 +136,32 @@ class Fleet:
     departs_s: int = 4 * 3600
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "trucks", frozen(self.trucks, np.int32))
+        object.__setattr__(self, "trucks", frozen(self.trucks, np.int32, "fleet.trucks"))
+        if self.trucks.ndim != 1 or (self.trucks < 0).any():
+            raise InvalidInput(
+                "trucks is one number a warehouse, none negative",
+                field="fleet.trucks",
+                remedy="give each warehouse its trucks",
+            )
+        for name in ("capacity_kg", "capacity_m3", "speed_km_per_hour", "shift_minutes"):
+            # A NaN fails the comparison.
+            if not 0 < getattr(self, name) < np.inf:
+                raise InvalidInput(
+                    f"{name} is {getattr(self, name)}: no truck can drive a tour with that",
+                    field=f"fleet.{name}",
+                    remedy="give a number above 0",
+                )
+        for name, most in (
+            ("stop_minutes", np.inf),
+            ("unload_seconds_per_case", np.inf),
+            ("departs_s", DAY_SECONDS),
+        ):
+            if not 0 <= getattr(self, name) < most:
+                raise InvalidInput(
+                    f"{name} is {getattr(self, name)}",
+                    field=f"fleet.{name}",
+                    remedy="give 0 or more" + (", within a day" if name == "departs_s" else ""),
+                )
 
 
 @dataclass(frozen=True)
@@ -238,7 +191,8 @@ class Network:
     def __post_init__(self) -> None:
         rows, cols = len(self.locations.ids), len(self.skus.ids)
         object.__setattr__(self, "listed", frozen(self.listed, np.bool_))
-        object.__setattr__(self, "distance_m", frozen(self.distance_m, np.int32))
+        metres = frozen(self.distance_m, np.int32, "network.distance_m")
+        object.__setattr__(self, "distance_m", metres)
         if self.listed.shape != (rows, cols):
             raise InvalidInput(f"listed must be ({rows}, {cols})", field="network.listed")
         if self.distance_m.shape != (rows, rows):
@@ -253,7 +207,43 @@ class Network:
                 row=self.locations.ids[lost[0]],
                 remedy="give the index of another location, or -1",
             )
+        self._check_lanes()
         ZoneInfo(self.tz)
+
+    def _check_lanes(self) -> None:
+        ids = self.locations.ids
+        refuse(
+            (self.distance_m < 0).any(axis=1),
+            ids,
+            "has a negative distance to another location",
+            "network.distance_m",
+            "give road metres",
+        )
+        if len(self.skus.categories) > len(self.suppliers.ids):
+            missing = self.skus.categories[len(self.suppliers.ids)]
+            raise InvalidInput(
+                f"category {missing} has no supplier",
+                field="suppliers.ids",
+                row=missing,
+                remedy="give one supplier per category, in the order of the categories",
+            )
+        trucks = np.zeros(len(ids), dtype=np.int64)
+        if len(self.fleet.trucks) != len(self.warehouses):
+            raise InvalidInput(
+                f"trucks of {len(self.fleet.trucks)} warehouses, the network has "
+                f"{len(self.warehouses)}",
+                field="fleet.trucks",
+                remedy="give one number a warehouse, in the order of the locations",
+            )
+        trucks[self.warehouses] = self.fleet.trucks
+        served = np.bincount(self.locations.source[self.locations.source >= 0], minlength=len(ids))
+        refuse(
+            (served > 0) & (trucks == 0) & (self.locations.kind == LocationKind.WAREHOUSE),
+            ids,
+            "serves stores and has no truck",
+            "fleet.trucks",
+            "give it at least one truck, or serve its stores from another warehouse",
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from policies.domain.columns import frozen, refuse
 from policies.domain.errors import InvalidInput
 from policies.domain.forecast import Forecast
-from policies.domain.network import BoolArray, IntArray, Network, frozen
+from policies.domain.network import BoolArray, IntArray, Network
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class NetworkView:
     def __post_init__(self) -> None:
         shape = self.network.shape
         for name in ("on_hand", "in_transit", "on_order", "backorders", "reserved"):
-            value = frozen(getattr(self, name), np.int32)
+            value = frozen(getattr(self, name), np.int32, f"view.{name}")
             if value.shape != shape:
                 raise InvalidInput(
                     f"{name} has shape {value.shape}, expected {shape}", field=f"view.{name}"
@@ -74,11 +75,35 @@ class NetworkView:
                 )
             object.__setattr__(self, name, value)
         object.__setattr__(self, "review_due", frozen(self.review_due, np.bool_))
-        object.__setattr__(self, "protection_days", frozen(self.protection_days, np.int32))
+        days = frozen(self.protection_days, np.int32, "view.protection_days")
+        object.__setattr__(self, "protection_days", days)
+        for name in ("review_due", "protection_days"):
+            if getattr(self, name).shape != shape[:1]:
+                raise InvalidInput(
+                    f"{name} has shape {getattr(self, name).shape}, expected ({shape[0]},)",
+                    field=f"view.{name}",
+                )
+        refuse(
+            days < 0,
+            self.network.locations.ids,
+            "has a negative protection interval",
+            "view.protection_days",
+            "give days until the receipt of the next review's order",
+        )
         if self.scope is not None:
             object.__setattr__(self, "scope", frozen(self.scope, np.bool_))
+            if self.scope.shape != shape:
+                raise InvalidInput(
+                    f"scope has shape {self.scope.shape}, expected {shape}", field="view.scope"
+                )
+        if self.forecast is not None and self.forecast.level.shape != shape:
+            raise InvalidInput(
+                f"the forecast has shape {self.forecast.level.shape}, expected {shape}",
+                field="view.forecast",
+                remedy="fit it on this network",
+            )
         if self.expires is not None:
-            object.__setattr__(self, "expires", frozen(self.expires, np.int32))
+            object.__setattr__(self, "expires", frozen(self.expires, np.int32, "view.expires"))
             if self.expires.ndim != 3 or self.expires.shape[:2] != shape:
                 raise InvalidInput(
                     f"expires has shape {self.expires.shape}, expected {(*shape, 'days')}",

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from policies.domain.columns import frozen
 from policies.domain.identifiers import make_gtin14
-from policies.domain.network import Skus, frozen
+from policies.domain.network import Skus
 
 
 @dataclass(frozen=True)

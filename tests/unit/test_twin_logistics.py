@@ -15,7 +15,7 @@ from policies.domain.decision import (
     ProposalLines,
     Reason,
 )
-from policies.domain.errors import ScenarioInvalid
+from policies.domain.errors import InvalidInput
 from policies.domain.ledger import MovementKind
 from policies.registry import build_bundle
 from scenarios.history.generate import generate_chain
@@ -115,8 +115,9 @@ def test_docks_and_pickers_and_trucks_are_never_over_capacity(monkeypatch):
 
 def test_a_truck_without_an_end_to_its_wait_leaves_no_claim_behind():
     """A network without trucks is refused at the start, not at the first tour."""
-    with pytest.raises(ScenarioInvalid, match="no truck"):
-        simulate(busy(trucks=0), up_to(), seed=1)
+    with pytest.raises(InvalidInput, match="no truck") as caught:
+        busy(trucks=0)
+    assert caught.value.field == "fleet.trucks"
 
 
 def test_supplier_orders_arrive_after_a_drawn_lead_time():
