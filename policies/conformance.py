@@ -13,7 +13,8 @@ from policies.bundle import PolicyBundle
 from policies.domain.decision import Decision, LineKind
 from policies.domain.errors import PolicyBroken
 from policies.domain.forecast import Forecast
-from policies.domain.network import Fleet, LocationKind, Locations, Network, Skus, Suppliers
+from policies.domain.goods import Skus, Suppliers
+from policies.domain.network import Fleet, LocationKind, Locations, Network
 from policies.domain.view import NetworkView
 
 _BY_STORE = ("on_hand", "in_transit", "on_order", "backorders", "reserved")

@@ -9,17 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from policies.domain.columns import frozen
 from policies.domain.facts import CostModel
+from policies.domain.goods import Skus, Suppliers
 from policies.domain.identifiers import make_gtin14
-from policies.domain.network import (
-    Fleet,
-    LocationKind,
-    Locations,
-    Network,
-    Skus,
-    Suppliers,
-    frozen,
-)
+from policies.domain.network import Fleet, LocationKind, Locations, Network
 from scenarios.history import shapes
 from scenarios.history.assumed import lead_time_table
 from scenarios.history.places import road_metres

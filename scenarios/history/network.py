@@ -9,16 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from policies.domain.columns import frozen
+from policies.domain.goods import Skus, Suppliers
 from policies.domain.identifiers import make_gtin14
-from policies.domain.network import (
-    Fleet,
-    LocationKind,
-    Locations,
-    Network,
-    Skus,
-    Suppliers,
-    frozen,
-)
+from policies.domain.network import Fleet, LocationKind, Locations, Network
 from policies.domain.receipts import ReceiptColumns
 from scenarios.history.assumed import department, lead_time_table
 from scenarios.history.holidays import holidays

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from policies.domain.network import Fleet, Locations, Network, Skus, Suppliers
+from policies.domain.goods import Skus, Suppliers
+from policies.domain.network import Fleet, Locations, Network
 
 _PARTS: dict[str, type[Any]] = {
     "locations": Locations,

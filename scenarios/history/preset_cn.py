@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.facts import CostModel
-from policies.domain.network import Fleet, LocationKind, Locations, Network, Skus, Suppliers
+from policies.domain.goods import Skus, Suppliers
+from policies.domain.network import Fleet, LocationKind, Locations, Network
 from scenarios.history import shapes
 from scenarios.history.assumed import lead_time_table
 from scenarios.history.generated_plan import ChainPlan, mean_one, stream, weekly_course

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.columns import frozen
+from policies.domain.goods import Skus
 from policies.domain.identifiers import make_gtin14
-from policies.domain.network import Skus
 
 
 @dataclass(frozen=True)

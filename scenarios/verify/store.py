@@ -22,6 +22,7 @@ from numba import njit
 from policies.bundle import PolicyBundle
 from policies.domain.facts import DayFacts
 from policies.domain.forecast import Forecast, SalesPanel
+from policies.domain.goods import Skus, Suppliers
 from policies.domain.network import (
     DAY_SECONDS,
     Fleet,
@@ -30,8 +31,6 @@ from policies.domain.network import (
     LocationKind,
     Locations,
     Network,
-    Skus,
-    Suppliers,
 )
 from policies.domain.ports import Replenisher
 from policies.domain.receipts import ReceiptColumns

@@ -6,7 +6,8 @@ import datetime as dt
 
 import numpy as np
 
-from policies.domain.network import Fleet, LocationKind, Locations, Network, Skus, Suppliers
+from policies.domain.goods import Skus, Suppliers
+from policies.domain.network import Fleet, LocationKind, Locations, Network
 
 
 def small_network(stores: int = 2, skus: int = 3, warehouses: int = 1) -> Network:
