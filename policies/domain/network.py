@@ -213,7 +213,7 @@ class Network:
     def _check_lanes(self) -> None:
         ids = self.locations.ids
         refuse(
-            (self.distance_m < 0).any(axis=1),
+            np.any(self.distance_m < 0, axis=1),
             ids,
             "has a negative distance to another location",
             "network.distance_m",
