@@ -184,6 +184,42 @@ class UnsupportedMedia(ServiceError):
     code = "UNSUPPORTED_MEDIA"
 
 
+class SerialElsewhere(ServiceError):
+    """The serial is not where it is taken from."""
+
+    code = "SERIAL_ELSEWHERE"
+
+
+class LotOnHold(ServiceError):
+    """The lot may not be moved or received until quality control frees it."""
+
+    code = "LOT_ON_HOLD"
+
+
+class LotExpired(ServiceError):
+    """The lot's last day is over."""
+
+    code = "LOT_EXPIRED"
+
+
+class ShelfLifeTooShort(ServiceError):
+    """Fewer days are left than the category's rule asks."""
+
+    code = "SHELF_LIFE_TOO_SHORT"
+
+
+class PhotoRequired(ServiceError):
+    """The value asks for a picture."""
+
+    code = "PHOTO_REQUIRED"
+
+
+class PeriodClosed(ServiceError):
+    """The month's books are closed."""
+
+    code = "PERIOD_CLOSED"
+
+
 class LotRequired(ServiceError):
     """The SKU is tracked by lot."""
 

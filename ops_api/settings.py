@@ -25,6 +25,8 @@ class Settings:
     max_body_bytes, max_batch_lines : limits of one request
     log_in_limit : tries per minute and address, in the words of flask-limiter
     write_off_limit_cents, auto_approve_cents : what needs no second person
+    write_off_photo_cents : value from which a write-off needs a picture
+    cut_off_s : seconds after midnight until which a night still belongs to the day before
     future_tolerance_s, past_tolerance_s : accepted age of a device's event
     undo_s : how long a person may take back what they did
     stock_listeners : called inside each transaction that moved stock
@@ -41,6 +43,8 @@ class Settings:
     log_in_limit: str = "10 per minute"
     write_off_limit_cents: int = 5_000
     auto_approve_cents: int = 0
+    write_off_photo_cents: int = 20_000
+    cut_off_s: int = 0
     future_tolerance_s: int = 300
     past_tolerance_s: int = 7 * 86_400
     undo_s: int = 600

@@ -15,6 +15,7 @@ from ops_api.ledger.idempotency import Keyed, digest, run_keyed
 from ops_api.ledger.reversal import reverse_movement
 from ops_api.ledger.rows import derived_id
 from ops_api.ledger.schema import IDEMPOTENCY
+from ops_api.lots.rules import Dated
 from ops_api.masterdata.queries import known_skus
 from ops_api.masterdata.service import require_location
 from ops_api.sales.schemas import BatchAnswer
@@ -25,9 +26,9 @@ from ops_api.transfers.documents import Act
 from ops_api.transfers.tables import TRANSFERS
 from ops_api.transfers.takeback import is_receipt, take_back
 from ops_api.web.body import LineBatch, Strict
-from ops_api.web.fields import EventId, Identifier, Moment, OptionalId, Sequence, UnitsOrNone
+from ops_api.web.fields import EventId, Identifier, Lot, Moment, OptionalId, Sequence, UnitsOrNone
 from ops_api.web.registry import Call, Endpoint, Registry, Rows, unknown_document
-from ops_api.writeoffs.service import draft, post_write_off
+from ops_api.writeoffs.service import Disposal, draft, limits_of, post_write_off
 from policies.domain.errors import InvalidInput, StoretwinError, UnknownSku
 
 # Facts that a closed document or missing master data keeps out: they wait as tasks.
@@ -50,6 +51,7 @@ class Event(Strict):
     transfer_id: OptionalId = ""
     reason: OptionalId = ""
     of: OptionalId = ""
+    lot: Lot = ""
 
 
 class Events(LineBatch):
@@ -89,7 +91,9 @@ def events_batch(call: Call) -> dict[str, Any]:
 def _one(call: Call, row: int, event: Event, offset: int) -> dict[str, Any]:
     at = epoch(event.occurred_at) + offset
     # A retry may carry another sending clock: what happened is the same.
-    sha = digest(event.model_dump(mode="json", exclude={"occurred_at"}))
+    # What older phones never sent is left out, so that their retries stay the same event.
+    left_out = {"occurred_at"} | ({"lot"} if not event.lot else set())
+    sha = digest(event.model_dump(mode="json", exclude=left_out))
     try:
         if call.reach is not None and event.location not in call.reach:
             raise unknown_document(event.location)
@@ -178,7 +182,7 @@ def _do(call: Call, event: Event, act: Act) -> dict[str, Any]:
             )
         ).first():
             raise unknown_document(event.transfer_id)
-        arrival = Arrival(event.event_id, sku, event.quantity)
+        arrival = Arrival(event.event_id, sku, event.quantity, dated=Dated(event.lot))
         return receive(connection, event.transfer_id, [arrival], act, accepts_over=True)
     if event.kind == "count":
         document = "CT-" + derived_id(event.event_id)[:13]
@@ -190,14 +194,15 @@ def _do(call: Call, event: Event, act: Act) -> dict[str, Any]:
 
 def _write_off(call: Call, event: Event, sku: str, act: Act) -> dict[str, Any]:
     document = "WO-" + derived_id(event.event_id)[:13]
-    worth = draft(call.connection, document, event.location, sku, event.quantity, event.reason, act)
+    goods = Disposal(event.location, sku, event.quantity, event.reason, lot=event.lot)
+    worth = draft(call.connection, document, goods, act)
     small = worth <= call.settings.write_off_limit_cents
     if small and call.principal.can("writeoff.post", event.location):
         post_write_off(
             call.connection,
             document,
             act,
-            limit_cents=call.settings.write_off_limit_cents,
+            limits=limits_of(call.settings),
             may_exceed=False,
         )
         return {"id": document, "state": "posted"}

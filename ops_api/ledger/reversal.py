@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from ops_api.errors import AlreadyReversed, ApprovalRequired, StateInvalid
+from ops_api.ledger.periods import require_open
 from ops_api.ledger.rows import Row, Stamp, derived_id, is_real, is_transit, reverse
 from ops_api.ledger.schema import MOVEMENTS
 from ops_api.ledger.shelf import rebases
@@ -66,6 +67,8 @@ def reverse_movement(
     ApprovalRequired
         After `undo_s`, or for another's movement, unless a manager asks.
     AlreadyReversed, StateInvalid, InsufficientStock
+    PeriodClosed
+        It happened in a month whose books are closed: count the shelf instead.
     """
     found = movement(connection, movement_id)
     if found.kind in _BY_DOCUMENT:
@@ -87,6 +90,7 @@ def reverse_movement(
     twice = select(MOVEMENTS.c.movement_id).where(MOVEMENTS.c.reverses == movement_id)
     if connection.execute(twice).first() is not None:
         raise AlreadyReversed("this movement is reversed already", row=movement_id)
+    require_open(connection, found.occurred_at, now)
     new_id = derived_id(movement_id, "reverse")
     stamp = Stamp(found.occurred_at, now, actor, "", found.document_id)
     of: Row = dict(found._mapping)

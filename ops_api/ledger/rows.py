@@ -136,6 +136,7 @@ def receive(
     *,
     lot: str = "",
     condition: str = "good",
+    serial: str = "",
     sscc: str = "",
 ) -> Row:
     """Goods from a supplier."""
@@ -149,6 +150,7 @@ def receive(
         quantity,
         lot=lot,
         condition=condition,
+        serial=serial,
         sscc=sscc,
     )
 

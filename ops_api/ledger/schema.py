@@ -112,6 +112,34 @@ RESERVATIONS = Table(
     Index("ix_reservations_place", "location", "sku"),
 )
 
+# Where each serial is; the empty place means outside of the chain.
+SERIALS = Table(
+    "serials",
+    METADATA,
+    Column("sku", ID, primary_key=True),
+    Column("serial", ID, primary_key=True),
+    Column("location", PLACE, nullable=False),
+    Column("movement_id", ID, nullable=False),
+)
+
+PERIODS = Table(
+    "periods",
+    METADATA,
+    Column("id", String(7), primary_key=True),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger, nullable=False),
+    Column("closed_by", ID, nullable=False),
+)
+# Facts of a closed period that came to light later: they count in the period that was open.
+LATE_POSTINGS = Table(
+    "late_postings",
+    METADATA,
+    Column("movement_id", ID, primary_key=True),
+    Column("occurred_in", String(7), nullable=False, index=True),
+    Column("posted_in", String(7), nullable=False, index=True),
+)
+
 SALE_VALUES = Table(
     "sale_values",
     METADATA,

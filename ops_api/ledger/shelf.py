@@ -31,6 +31,7 @@ class Shelves:
     ----------
     on_hand, reserved : units per cell and lot
     counted : per cell, sorted times of posted counts
+    lots : (last day, whether it is on hold) of the lots that are known, by (sku, lot)
     short : cells where something was sold that the book did not have
     """
 
@@ -39,6 +40,7 @@ class Shelves:
     counted: dict[Cell, list[int]]
     rows: list[Row] = field(default_factory=list)
     short: set[Cell] = field(default_factory=set)
+    lots: dict[tuple[str, str], tuple[int | None, bool]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, connection: Connection, cells: Iterable[Cell], since: int) -> Shelves:
@@ -47,10 +49,9 @@ class Shelves:
         for place, sku in cells:
             by_place[place].add(sku)
         out = cls(defaultdict(dict), defaultdict(dict), defaultdict(list))
-        expiry = _expiry(connection)
+        out.lots = _lots(connection, sorted({sku for skus in by_place.values() for sku in skus}))
         for place in sorted(by_place):
-            skus = sorted(by_place[place])
-            out._read_place(connection, place, skus, since, expiry)
+            out._read_place(connection, place, sorted(by_place[place]), since)
         return out
 
     def _read_place(
@@ -59,7 +60,6 @@ class Shelves:
         place: str,
         skus: list[str],
         since: int,
-        expiry: dict[tuple[str, str], int],
     ) -> None:
         b = BALANCES.c
         query = (
@@ -68,10 +68,7 @@ class Shelves:
             .order_by(b.sku, b.lot)
             .with_for_update()
         )
-        never = 2**31
-        found = sorted(
-            connection.execute(query), key=lambda r: (expiry.get((r[0], r[1]), never), r[1])
-        )
+        found = sorted(connection.execute(query), key=lambda row: self._turn(row[0], row[1]))
         for sku, lot, on_hand, reserved in found:
             self.on_hand[place, sku][lot] = on_hand
             if reserved:
@@ -84,6 +81,11 @@ class Shelves:
         )
         for sku, at in connection.execute(counts):
             self.counted[place, sku].append(at)
+
+    def _turn(self, sku: str, lot: str) -> tuple[bool, int, str]:
+        """Place of a lot in the order of taking: held ones last, else the first to expire."""
+        expires_on, on_hold = self.lots.get((sku, lot), (None, False))
+        return on_hold, 2**31 if expires_on is None else expires_on, lot
 
     def count_after(self, cell: Cell, occurred_at: int, recorded_at: int) -> int | None:
         """Time of the first posted count that has already seen what happened at `occurred_at`.
@@ -105,6 +107,7 @@ class Shelves:
         quantity: int,
         *,
         lot: str = "",
+        serial: str = "",
         found: Stamp | None = None,
     ) -> list[Row]:
         """Rows that take `quantity` from the shelf, whatever the book says is there.
@@ -117,7 +120,7 @@ class Shelves:
         place, sku = cell
         seen_by = self.count_after(cell, stamp.occurred_at, stamp.recorded_at)
         if seen_by is not None:
-            out = [row(kind, stamp, event, sku, place, to, quantity, lot=lot)]
+            out = [row(kind, stamp, event, sku, place, to, quantity, lot=lot, serial=serial)]
             self.rows += [*out, self._rebase(stamp, event, cell, quantity, seen_by, lot)]
             return out
         parts = self._split(cell, quantity, lot)
@@ -146,6 +149,7 @@ class Shelves:
                 to,
                 part,
                 lot=name,
+                serial=serial,
             )
             for i, (name, part) in enumerate(parts)
         ]
@@ -288,8 +292,12 @@ def _merge(parts: list[tuple[str, int]], lot: str, missing: int) -> list[tuple[s
     return list(merged.items())
 
 
-def _expiry(connection: Connection) -> dict[tuple[str, str], int]:
+def _lots(
+    connection: Connection, skus: list[str]
+) -> dict[tuple[str, str], tuple[int | None, bool]]:
     rows = connection.execute(
-        select(LOTS.c.sku, LOTS.c.lot, LOTS.c.expires_on).where(LOTS.c.expires_on.is_not(None))
+        select(LOTS.c.sku, LOTS.c.lot, LOTS.c.expires_on, LOTS.c.on_hold).where(
+            LOTS.c.sku.in_(skus)
+        )
     )
-    return {(sku, lot): day for sku, lot, day in rows}
+    return {(sku, lot): (day, bool(held)) for sku, lot, day, held in rows}

@@ -16,8 +16,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ops_api.errors import InsufficientStock
 from ops_api.ledger.chain import AUDIT_FIELDS, MOVEMENT_FIELDS, append_links
+from ops_api.ledger.periods import mark_late
 from ops_api.ledger.rows import ACTUAL, Row, has_balance, is_transit
 from ops_api.ledger.schema import AUDIT, BALANCES, MOVEMENTS, OUTBOX
+from ops_api.ledger.serials import place_serials
 
 Key = tuple[str, str, str, str]
 """(location, sku, lot, condition) of a balance row."""
@@ -71,11 +73,15 @@ def post(
     ------
     InsufficientStock
         More goes out of a balance row than is free there; the transaction must end.
+    SerialElsewhere
+        A serial is not where its row takes it from.
     """
     if not rows:
         return Posted(0)
     append_links(connection, rows, MOVEMENT_FIELDS)
     connection.execute(insert(MOVEMENTS), list(rows))
+    place_serials(connection, rows)
+    mark_late(connection, rows)
     changes = balance_changes(rows)
     move_balances(connection, changes, release or {})
     posted = Posted(rows[0]["recorded_at"])

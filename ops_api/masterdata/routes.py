@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from sqlalchemy import select
 
 from ops_api.errors import AlreadyExists
 from ops_api.ledger.write import record_audit
+from ops_api.masterdata.changes import SkuChange, change_skus
 from ops_api.masterdata.queries import (
     gtins_of,
     known_skus,
@@ -13,8 +17,9 @@ from ops_api.masterdata.queries import (
     list_locations,
     list_skus,
 )
-from ops_api.masterdata.schemas import LaneQuery, NewSku
+from ops_api.masterdata.schemas import ChangedSku, LaneQuery, NewSku
 from ops_api.masterdata.service import create_sku, require_location, require_sku
+from ops_api.masterdata.tables import SKU_VERSIONS
 from ops_api.web.registry import Call, Chain, Endpoint, Registry
 from ops_api.web.schemas import JsonObject, PageQuery
 from policies.domain.identifiers import gtin14
@@ -41,6 +46,33 @@ def register(registry: Registry) -> None:
                 query=query,
             )
         )
+    registry.add(
+        Endpoint(
+            name="sku_versions",
+            method="GET",
+            path="/skus/{id}/versions",
+            permission="masterdata.read",
+            scope=Chain(),
+            handler=versions,
+            statuses=(200, 404),
+            answer=JsonObject,
+        )
+    )
+    registry.add(
+        Endpoint(
+            name="sku_change",
+            method="POST",
+            path="/skus/{id}:change",
+            permission="masterdata.write",
+            scope=Chain(),
+            handler=change,
+            statuses=(200, 404, 409),
+            answer=JsonObject,
+            body=ChangedSku,
+            writes=True,
+            keyed=True,
+        )
+    )
     registry.add(
         Endpoint(
             name="sku_create",
@@ -94,7 +126,8 @@ def create(call: Call) -> dict[str, Any]:
             raise AlreadyExists(
                 f"GTIN {values['gtin']} belongs to another SKU", field="gtin", row=name
             )
-    create_sku(call.connection, values | {"lot_tracked": False}, at=call.now)
+    values["lot_tracked_from"] = call.now if values["lot_tracked"] else None
+    create_sku(call.connection, values, at=call.now)
     record_audit(
         call.connection,
         "sku.create",
@@ -104,3 +137,36 @@ def create(call: Call) -> dict[str, Any]:
     )
     call.path["id"] = name
     return sku(call)
+
+
+def change(call: Call) -> dict[str, Any]:
+    """Change a SKU; from another version than the newest it is refused."""
+    body: ChangedSku = call.body
+    name = call.path["id"]
+    values = body.model_dump(exclude={"version"}, exclude_none=True)
+    refused = change_skus(
+        call.connection,
+        [SkuChange(name, body.version, values)],
+        change_id=call.key,
+        actor=call.principal.person,
+        at=call.now,
+    )
+    if name in refused:
+        raise refused[name]
+    return sku(call)
+
+
+def versions(call: Call) -> dict[str, Any]:
+    """Earlier versions of a SKU, oldest first, each with who replaced it."""
+    require_sku(call.connection, call.path["id"])
+    rows = call.connection.execute(
+        select(SKU_VERSIONS)
+        .where(SKU_VERSIONS.c.sku == call.path["id"])
+        .order_by(SKU_VERSIONS.c.version)
+    )
+    return {
+        "versions": [
+            json.loads(row.content) | {"replaced_by": row.actor, "change_id": row.change_id}
+            for row in rows
+        ]
+    }

@@ -26,6 +26,25 @@ class NewSku(Strict):
     shelf_life_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     count_tolerance_units: Annotated[int, Field(ge=0, le=10_000)] = 0
     gtin: OptionalId = ""
+    lot_tracked: bool = False
+    serial_tracked: bool = False
+
+
+class ChangedSku(Strict):
+    """New values of a SKU; what is left out stays. `version` is the one that was read."""
+
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    name: Name | None = None
+    category: Identifier | None = None
+    unit_cost_cents: Amount | None = None
+    unit_price_cents: Amount | None = None
+    pack_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    mass_g: Amount | None = None
+    volume_cm3: Amount | None = None
+    shelf_life_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    count_tolerance_units: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    lot_tracked: bool | None = None
+    serial_tracked: bool | None = None
 
 
 class LaneQuery(Strict):

@@ -18,7 +18,6 @@ from ops_api.masterdata.tables import (
     GTINS,
     LANES,
     LOCATIONS,
-    LOTS,
     SKUS,
     SUPPLIERS,
 )
@@ -53,17 +52,20 @@ def load_network(engine: Engine, network: Network, *, at: int = 0, actor: str = 
     content = pack(network)
     sha = hashlib.sha256(content).hexdigest()
     with writing(engine) as connection:
+        kept = _tracking(connection)
         for table in (SKUS, GTINS, LOCATIONS, ASSORTMENTS, LANES, SUPPLIERS):
             connection.execute(delete(table))
         connection.execute(delete(ARTEFACTS).where(ARTEFACTS.c.name == NETWORK))
-        _insert(connection, SKUS, _sku_rows(network, at))
+        _insert(connection, SKUS, [row | kept.get(row["id"], {}) for row in _sku_rows(network, at)])
         _insert(connection, GTINS, _gtin_rows(network))
         _insert(connection, LOCATIONS, _location_rows(network, at))
         _insert(connection, ASSORTMENTS, _assortment_rows(network))
         _insert(connection, LANES, _lane_rows(network))
         _insert(connection, SUPPLIERS, _supplier_rows(network))
         connection.execute(
-            insert(ARTEFACTS).values(name=NETWORK, sha256=sha, content=content, recorded_at=at)
+            insert(ARTEFACTS).values(
+                name=NETWORK, sha256=sha, content=content, recorded_at=at, tz=network.tz
+            )
         )
         record_audit(
             connection, "masterdata.load", recorded_at=at, actor=actor, detail={"sha256": sha}
@@ -123,15 +125,10 @@ def require_skus(connection: Connection, skus: list[str]) -> dict[str, Any]:
     return found
 
 
-def note_lot(connection: Connection, sku: str, lot: str, expires_on: int | None) -> None:
-    """Remember a lot and its expiry (days since 1970) the first time it is seen."""
-    if not lot:
-        return
-    known = connection.execute(select(LOTS.c.lot).where(LOTS.c.sku == sku, LOTS.c.lot == lot))
-    if known.first() is None:
-        connection.execute(
-            insert(LOTS).values(sku=sku, lot=lot, expires_on=expires_on, on_hold=False)
-        )
+def time_zone(connection: Connection) -> str:
+    """The zone of the network that was loaded last; UTC before."""
+    found = connection.execute(select(ARTEFACTS.c.tz).where(ARTEFACTS.c.name == NETWORK)).scalar()
+    return str(found or "UTC")
 
 
 def create_sku(connection: Connection, values: dict[str, Any], *, at: int) -> None:
@@ -140,6 +137,18 @@ def create_sku(connection: Connection, values: dict[str, Any], *, at: int) -> No
     connection.execute(insert(SKUS).values(**values, axis=None, valid_from=at, version=1))
     if gtin:
         connection.execute(insert(GTINS).values(gtin=gtin, sku=values["id"], units=1))
+
+
+_TRACKED = ("lot_tracked", "lot_tracked_from", "serial_tracked", "count_tolerance_units")
+
+
+def _tracking(connection: Connection) -> dict[str, dict[str, Any]]:
+    """What a network file does not say of SKUs: how they are followed, and their version."""
+    columns = [SKUS.c[name] for name in _TRACKED]
+    return {
+        row.id: {name: getattr(row, name) for name in _TRACKED} | {"version": row.version + 1}
+        for row in connection.execute(select(SKUS.c.id, SKUS.c.version, *columns))
+    }
 
 
 def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
@@ -162,6 +171,8 @@ def _sku_rows(network: Network, at: int) -> list[dict[str, Any]]:
             "volume_cm3": int(skus.volume_cm3[k]),
             "shelf_life_days": int(skus.shelf_life_days[k]),
             "lot_tracked": False,
+            "lot_tracked_from": None,
+            "serial_tracked": False,
             "count_tolerance_units": 0,
             "valid_from": at,
             "version": 1,

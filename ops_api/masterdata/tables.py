@@ -13,6 +13,8 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Text,
+    false,
 )
 
 from ops_api.database import METADATA
@@ -32,6 +34,8 @@ SKUS = Table(
     Column("volume_cm3", Integer, nullable=False),
     Column("shelf_life_days", Integer, nullable=False),
     Column("lot_tracked", Boolean, nullable=False),
+    Column("lot_tracked_from", BigInteger),
+    Column("serial_tracked", Boolean, nullable=False, server_default=false()),
     Column("count_tolerance_units", Integer, nullable=False),
     Column("valid_from", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
@@ -91,7 +95,32 @@ LOTS = Table(
     Column("lot", ID, primary_key=True),
     Column("expires_on", Integer),
     Column("on_hold", Boolean, nullable=False),
+    Column("produced_on", Integer),
+    Column("hold_reason", String(400), nullable=False, server_default=""),
+    Column("recalled_at", BigInteger),
+    Column("version", Integer, nullable=False, server_default="1"),
     Index("ix_lots_expiry", "expires_on"),
+)
+# What a category asks of its lots; the row of the empty category holds for all others.
+EXPIRY_RULES = Table(
+    "expiry_rules",
+    METADATA,
+    Column("category", ID, primary_key=True),
+    Column("receipt_days", Integer, nullable=False),
+    Column("receipt_share", Float, nullable=False),
+    Column("sale_days", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+# Each version of a SKU as it was, with who made it and from when it held.
+SKU_VERSIONS = Table(
+    "sku_versions",
+    METADATA,
+    Column("sku", ID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("actor", ID, nullable=False),
+    Column("change_id", ID, nullable=False, index=True),
+    Column("content", Text, nullable=False),
 )
 ARTEFACTS = Table(
     "artefacts",
@@ -100,4 +129,5 @@ ARTEFACTS = Table(
     Column("sha256", String(64), nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
+    Column("tz", ID, nullable=False, server_default="UTC"),
 )

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from ops_api.clock import epoch, iso
+from ops_api.errors import ApprovalRequired
 from ops_api.ledger.rows import derived_id
 from ops_api.masterdata.service import require_location, require_skus
 from ops_api.purchasing.orders import approve_order, close_order, send_order, value_order
-from ops_api.purchasing.schemas import Delivery, NewOrder, OrderEnd
+from ops_api.purchasing.schemas import Delivery, NewOrder, OrderArrived, OrderEnd
 from ops_api.purchasing.service import (
     OrderDraft,
     create_orders,
@@ -20,9 +21,7 @@ from ops_api.purchasing.service import (
     receive_order,
 )
 from ops_api.purchasing.tables import PURCHASE_ORDERS
-from ops_api.transfers.arrivals import Arrival
-from ops_api.transfers.routes import act_of, refuse_twice
-from ops_api.transfers.schemas import Arrived
+from ops_api.transfers.routes import act_of, arrival_of, base_lines, refuse_twice
 from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows, Site
 from ops_api.web.schemas import DocumentQuery, Empty, JsonObject
 
@@ -60,7 +59,7 @@ def register(registry: Registry) -> None:
             handler=receive,
             statuses=(200, 409, 422),
             answer=JsonObject,
-            body=Arrived,
+            body=OrderArrived,
             writes=True,
             keyed=True,
         )
@@ -89,7 +88,7 @@ def register(registry: Registry) -> None:
             permission="receipt.post",
             scope=Site(lambda body: [body.location]),
             handler=receive_unordered,
-            statuses=(201,),
+            statuses=(201, 409, 422),
             answer=JsonObject,
             body=Delivery,
             writes=True,
@@ -122,14 +121,13 @@ def create(call: Call) -> dict[str, Any]:
     """Draft a purchase order."""
     body: NewOrder = call.body
     require_location(call.connection, body.destination)
-    require_skus(call.connection, [line.sku for line in body.lines])
     refuse_twice([line.sku for line in body.lines])
     document = "PO-" + derived_id(call.key)[:13]
     draft = OrderDraft(
         document,
         body.supplier,
         body.destination,
-        tuple((line.sku, line.quantity, 0) for line in body.lines),
+        base_lines(call.connection, body.lines),
         source="manual",
         due_at=epoch(body.due_at) if body.due_at else None,
     )
@@ -163,8 +161,12 @@ def receive_unordered(call: Call) -> dict[str, Any]:
     require_skus(call.connection, [line.sku for line in body.lines])
     refuse_twice([line.event_id for line in body.lines])
     receipt = "RC-" + derived_id(call.key)[:13]
-    arrivals = [Arrival(one.event_id, one.sku, one.good, one.damaged) for one in body.lines]
-    post_delivery(call.connection, body.location, receipt, arrivals, act_of(call, body.occurred_at))
+    arrivals = [arrival_of(one) for one in body.lines]
+    may_accept(call, body.location, accepts=body.accepts_short)
+    act = act_of(call, body.occurred_at)
+    post_delivery(
+        call.connection, body.location, receipt, arrivals, act, accepts_short=body.accepts_short
+    )
     return {"id": receipt, "units": sum(one.good + one.damaged for one in arrivals)}
 
 
@@ -190,9 +192,29 @@ def list_orders(call: Call) -> dict[str, Any]:
 
 def receive(call: Call) -> dict[str, Any]:
     """Record a supplier's delivery against the order."""
-    body: Arrived = call.body
+    body: OrderArrived = call.body
     document = call.path["id"]
-    order_head(call.connection, document)
-    arrivals = [Arrival(one.event_id, one.sku, one.good, one.damaged) for one in body.lines]
+    head = order_head(call.connection, document)
+    may_accept(call, head.destination, accepts=body.accepts_short)
+    arrivals = [arrival_of(one) for one in body.lines]
     act = act_of(call, body.occurred_at)
-    return receive_order(call.connection, document, call.key, arrivals, act, ends=body.ends)
+    return receive_order(
+        call.connection,
+        document,
+        call.key,
+        arrivals,
+        act,
+        ends=body.ends,
+        accepts_short=body.accepts_short,
+    )
+
+
+def may_accept(call: Call, place: str, *, accepts: bool) -> None:
+    """Goods with too few days left are accepted by a manager, never by a clerk."""
+    if accepts and not call.principal.can("receipt.accept_short", place):
+        raise ApprovalRequired(
+            "goods with a short shelf life are accepted by a manager",
+            field="accepts_short",
+            row=place,
+            remedy="refuse them, or call the manager",
+        )

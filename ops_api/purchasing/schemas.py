@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ops_api.transfers.schemas import ArrivedLine, NewLine
+from ops_api.transfers.schemas import Arrived, ArrivedLine, NewLine
 from ops_api.web.body import Strict
 from ops_api.web.fields import Identifier, Moment, Words
 
@@ -31,4 +31,11 @@ class Delivery(Strict):
 
     location: Identifier
     lines: Annotated[list[ArrivedLine], Field(min_length=1, max_length=1_000)]
+    accepts_short: bool = False
     occurred_at: Moment | None = None
+
+
+class OrderArrived(Arrived):
+    """What arrived of an order; a manager may accept goods with too few days left."""
+
+    accepts_short: bool = False

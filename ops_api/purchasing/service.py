@@ -13,6 +13,7 @@ from ops_api.ledger import rows as made
 from ops_api.ledger.rows import derived_id
 from ops_api.ledger.shelf import Shelves
 from ops_api.ledger.write import announce, post, record_audit
+from ops_api.lots.admission import admit
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS, RECEIPTS
 from ops_api.tasks.service import OVER_SHORT, TaskDraft, open_tasks
 from ops_api.transfers.arrivals import Arrival
@@ -106,6 +107,7 @@ def receive_order(
     act: Act,
     *,
     ends: bool = False,
+    accepts_short: bool = False,
 ) -> dict[str, Any]:
     """Record a supplier's delivery against an order.
 
@@ -125,7 +127,15 @@ def receive_order(
     came: dict[str, int] = {}
     for arrival in arrivals:
         came[arrival.sku] = came.get(arrival.sku, 0) + arrival.good + arrival.damaged
-    post_delivery(connection, head.destination, receipt, arrivals, act, document=document)
+    post_delivery(
+        connection,
+        head.destination,
+        receipt,
+        arrivals,
+        act,
+        document=document,
+        accepts_short=accepts_short,
+    )
     known = [{"b": lines[sku].line, "q": units} for sku, units in came.items() if sku in lines]
     if known:
         connection.execute(
@@ -168,12 +178,21 @@ def post_delivery(
     act: Act,
     *,
     document: str = "",
+    accepts_short: bool = False,
 ) -> None:
-    """Movements, receipt row and audit of goods from a supplier."""
+    """Movements, receipt row and audit of goods from a supplier.
+
+    Raises
+    ------
+    LotRequired, LotOnHold, LotExpired, ShelfLifeTooShort
+        At the door goods can still be refused; damaged ones are recorded as they are.
+    SerialElsewhere
+    """
     stamp = act.stamp(document or receipt)
+    admitted = admit(connection, arrivals, act, accepts_short=accepts_short)
     cells = [(location, arrival.sku) for arrival in arrivals]
     shelves = Shelves.read(connection, cells, since=act.occurred_at)
-    for arrival in arrivals:
+    for arrival, dated in zip(arrivals, admitted, strict=True):
         for units, condition in ((arrival.good, "good"), (arrival.damaged, "damaged")):
             if units:
                 name = (
@@ -182,7 +201,16 @@ def post_delivery(
                     else derived_id(arrival.event_id, "damaged")
                 )
                 shelves.put(
-                    made.receive(stamp, name, arrival.sku, location, units, condition=condition),
+                    made.receive(
+                        stamp,
+                        name,
+                        arrival.sku,
+                        location,
+                        units,
+                        condition=condition,
+                        lot=dated.lot,
+                        serial=arrival.serial,
+                    ),
                     arrival.event_id,
                 )
     post(connection, shelves.rows, listeners=act.listeners)

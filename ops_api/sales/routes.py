@@ -47,6 +47,7 @@ def sales_batch(call: Call) -> dict[str, Any]:
             line.sequence,
             line.lot,
             epoch(line.occurred_at),
+            line.serial,
         )
         for row, line in batch.numbered()
     ]

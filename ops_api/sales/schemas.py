@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from ops_api.web.body import LineBatch, Strict
-from ops_api.web.fields import Cents, EventId, Identifier, Moment, OptionalId, Sequence, Units
+from ops_api.web.fields import Cents, EventId, Identifier, Lot, Moment, OptionalId, Sequence, Units
 
 
 class SaleLine(Strict):
@@ -23,6 +23,7 @@ class SaleLine(Strict):
     device: OptionalId = ""
     sequence: Sequence = 0
     lot: OptionalId = ""
+    serial: Lot = ""
 
 
 class SalesBatch(LineBatch):

@@ -14,11 +14,22 @@ from ops_api.ledger.clocks import check_not_ahead, is_too_old
 from ops_api.ledger.idempotency import digest
 from ops_api.ledger.rows import Row, Stamp
 from ops_api.ledger.schema import IDEMPOTENCY, SALE_VALUES
+from ops_api.ledger.serials import serial_of
 from ops_api.ledger.shelf import Shelves, shrink_reservations
 from ops_api.ledger.write import Posted, StockListener, announce, post, record_audit
+from ops_api.lots.rules import day_in
 from ops_api.masterdata.queries import known_locations, known_skus
+from ops_api.masterdata.service import time_zone
 from ops_api.settings import Settings
-from ops_api.tasks.service import COUNT, PARKED, RESERVATION_SHORT, TaskDraft, open_tasks
+from ops_api.tasks.service import (
+    COUNT,
+    LOT_SOLD,
+    PARKED,
+    RESERVATION_SHORT,
+    SERIAL_ODD,
+    TaskDraft,
+    open_tasks,
+)
 from policies.domain.errors import StoretwinError, UnknownLocation, UnknownSku
 from policies.domain.ledger import MovementKind
 
@@ -43,6 +54,7 @@ class Sale:
     sequence: int = 0
     lot: str = ""
     claimed_at: int = 0
+    serial: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -57,6 +69,7 @@ class Sale:
             self.sequence,
             self.lot,
             self.claimed_at,
+            *([self.serial] if self.serial else []),
         )
 
 
@@ -174,6 +187,8 @@ def _write(connection: Connection, good: list[tuple[Sale, str]], poster: Poster)
     cells = [(sale.location, sku) for sale, sku in good]
     shelves = Shelves.read(connection, cells, since=good[0][0].occurred_at)
     values = []
+    odd: list[TaskDraft] = []
+    tz = time_zone(connection) if shelves.lots else "UTC"
     for (sale, _), cell in zip(good, cells, strict=True):
         stamp = Stamp(
             sale.occurred_at, poster.now, poster.actor, sale.device or poster.device, sale.basket
@@ -186,8 +201,10 @@ def _write(connection: Connection, good: list[tuple[Sale, str]], poster: Poster)
             "CUSTOMER",
             sale.quantity,
             lot=sale.lot,
+            serial=_known_serial(connection, sale, cell, odd) if sale.serial else "",
         )
         values += [_value(made, sale) for made in sold]
+        odd += _odd_lots(shelves, sold, tz)
     overrun = shelves.overrun_reservations()
     touched = shrink_reservations(connection, overrun) if overrun else []
     posted = post(connection, shelves.rows, release=overrun, listeners=poster.listeners)
@@ -195,9 +212,33 @@ def _write(connection: Connection, good: list[tuple[Sale, str]], poster: Poster)
     cause = good[0][0].event_id
     drafts = [TaskDraft(COUNT, place, sku) for place, sku in sorted(shelves.short)]
     drafts += [TaskDraft(RESERVATION_SHORT, key[0], key[1], doc) for doc, key in touched]
-    open_tasks(connection, drafts, at=poster.now, cause=cause)
+    open_tasks(connection, drafts + odd, at=poster.now, cause=cause)
     _tell(connection, good, poster, found=len(shelves.short))
     return posted
+
+
+def _known_serial(
+    connection: Connection, sale: Sale, cell: tuple[str, str], odd: list[TaskDraft]
+) -> str:
+    """The serial where the book has it here; else the sale is recorded without, with a task."""
+    found = serial_of(connection, cell[1], sale.serial)
+    if found is not None and found.location == cell[0] and sale.quantity == 1:
+        return sale.serial
+    odd.append(TaskDraft(SERIAL_ODD, cell[0], cell[1], sale.serial))
+    return ""
+
+
+def _odd_lots(shelves: Shelves, sold: list[Row], tz: str) -> list[TaskDraft]:
+    """A till's sale is never refused: one of a held or expired lot opens a task."""
+    out = []
+    for made in sold:
+        if not made["lot"]:
+            continue
+        expires_on, on_hold = shelves.lots.get((made["sku"], made["lot"]), (None, False))
+        over = expires_on is not None and expires_on < day_in(tz, made["occurred_at"])
+        if on_hold or over:
+            out.append(TaskDraft(LOT_SOLD, made["from_location"], made["sku"], made["lot"]))
+    return out
 
 
 def _tell(

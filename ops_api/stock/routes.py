@@ -50,7 +50,7 @@ def register(registry: Registry) -> None:
             permission="movement.reverse",
             scope=Document(ends_of),
             handler=reverse,
-            statuses=(201, 409, 403),
+            statuses=(201, 409, 403, 422),
             answer=JsonObject,
             body=Empty,
             writes=True,

@@ -16,6 +16,12 @@ COUNT = "count"
 OVER_SHORT = "difference"
 PARKED = "parked"
 RESERVATION_SHORT = "reservation_short"
+LOT_SOLD = "lot_sold"
+"""A till sold from a lot that is on hold or expired; the document is the lot."""
+SERIAL_ODD = "serial_elsewhere"
+"""A till sold a serial that the book has elsewhere; the document is the serial."""
+RECALL = "recall"
+"""Take a recalled lot off the shelf; the document is the lot."""
 
 
 @dataclass(frozen=True)

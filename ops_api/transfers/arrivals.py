@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,19 @@ from ops_api.ledger import rows as made
 from ops_api.ledger.rows import Row, Stamp, derived_id
 from ops_api.ledger.shelf import Shelves
 from ops_api.ledger.write import announce, post, record_audit
+from ops_api.lots.rules import UNNAMED, Dated, lot_required
 from ops_api.tasks.service import OVER_SHORT, TaskDraft, open_tasks
 from ops_api.transfers.documents import (
     Act,
     add_units,
     move_to,
+    open_lots,
     require_state,
+    settle,
     transfer_head,
     transfer_lines,
 )
-from policies.domain.errors import UnknownSku
+from policies.domain.errors import InvalidInput, UnknownSku
 from policies.domain.ledger import MovementKind
 
 
@@ -34,6 +37,8 @@ class Arrival:
     sku: str
     good: int
     damaged: int = 0
+    dated: Dated = UNNAMED
+    serial: str = ""
 
 
 def receive(
@@ -56,6 +61,9 @@ def receive(
     Raises
     ------
     OverReceipt, UnknownSku, StateInvalid
+    LotRequired
+        Several lots are on the road and the line doesn't say which; a surplus is
+        accepted on phones only, which may not know: there the first to expire came.
     """
     head = transfer_head(connection, document)
     require_state(head, ("shipped", "partially_received"))
@@ -64,6 +72,8 @@ def receive(
     skus = [(head.destination, arrival.sku) for arrival in arrivals]
     shelves = Shelves.read(connection, skus, since=act.occurred_at)
     done = {sku: [0, 0, 0] for sku in lines}
+    road = open_lots(connection, document)
+    settled: dict[tuple[int, str], int] = {}
     for arrival in arrivals:
         if arrival.sku not in lines:
             raise UnknownSku(
@@ -72,39 +82,19 @@ def receive(
                 row=arrival.sku,
                 remedy="receive it as found, or call the sender",
             )
-        line = lines[arrival.sku]
-        tally = done[arrival.sku]
-        road = line.shipped - line.received_good - line.received_damaged - line.closed_short
-        road -= tally[0] + tally[1]
-        damaged = min(arrival.damaged, road)
-        good = min(arrival.good, road - damaged)
-        over = arrival.good + arrival.damaged - good - damaged
-        if over and not accepts_over:
-            raise OverReceipt(
-                f"{arrival.good + arrival.damaged} of SKU {arrival.sku} are more than the "
-                f"{road} on the road",
-                field="quantity",
-                row=arrival.sku,
-                remedy="count again; if it is right, accept the surplus",
-                facts={"sku": arrival.sku, "free": road, "wanted": arrival.good + arrival.damaged},
-            )
-        for units, condition in ((good, "good"), (damaged, "damaged")):
-            if units:
-                shelves.put(_arrived(stamp, arrival, head, units, condition), arrival.event_id)
+        line = lines[arrival.sku].line
+        here = _lots_of(road, line, arrival, guesses=accepts_over)
+        came, over = _split(here, arrival, accepts_over=accepts_over)
+        for name, condition, lot, units in _named(arrival.event_id, came):
+            shelves.put(_arrived(stamp, name, arrival.sku, head, units, condition, lot), name)
+            road[line, lot] -= units
+            settled[line, lot] = settled.get((line, lot), 0) + units
+            done[arrival.sku][condition == "damaged"] += units
         if over:
-            found = made.count_difference(
-                MovementKind.ADJUST,
-                stamp,
-                derived_id(arrival.event_id, "over"),
-                arrival.sku,
-                head.destination,
-                over,
-            )
-            shelves.put(found, derived_id(arrival.event_id, "over"))
-        tally[0] += good
-        tally[1] += damaged
-        tally[2] += over
+            shelves.put(_surplus(stamp, arrival, head, over), derived_id(arrival.event_id, "over"))
+            done[arrival.sku][2] += over
     post(connection, shelves.rows, listeners=act.listeners)
+    settle(connection, document, settled)
     _book_arrivals(connection, document, lines, done)
     return _after_arrival(connection, head, lines, done, act, ends=ends)
 
@@ -156,10 +146,86 @@ def _after_arrival(
     return {"id": head.id, "state": state, "left": {k: v for k, v in left.items() if v}}
 
 
-def _arrived(stamp: Stamp, arrival: Arrival, head: Any, units: int, condition: str) -> Row:
-    name = arrival.event_id if condition == "good" else derived_id(arrival.event_id, condition)
+def _lots_of(
+    road: dict[tuple[int, str], int], line: int, arrival: Arrival, *, guesses: bool
+) -> dict[str, int]:
+    """Units on the road by lot that the arrival may be of."""
+    here = {lot: units for (n, lot), units in road.items() if n == line and units > 0}
+    lot = arrival.dated.lot
+    if lot and here and lot not in here:
+        raise InvalidInput(
+            f"lot {lot} of SKU {arrival.sku} is not on the road",
+            field="lot",
+            row=arrival.sku,
+            remedy=f"one of {', '.join(sorted(here))[:200]}",
+        )
+    if lot:
+        return {lot: here.get(lot, 0)}
+    if len(here) > 1 and not guesses:
+        raise lot_required(arrival.sku, "lot")
+    return here
+
+
+def _split(
+    here: dict[str, int], arrival: Arrival, *, accepts_over: bool
+) -> tuple[list[tuple[str, str, int]], int]:
+    """(condition, lot, units) that came of each lot, and the surplus."""
+    road = sum(here.values())
+    left = dict(here)
+    out: list[tuple[str, str, int]] = []
+    over = arrival.good + arrival.damaged
+    for condition, units in (("damaged", arrival.damaged), ("good", arrival.good)):
+        wanted = units
+        for lot, there in left.items():
+            part = min(wanted, there)
+            if part > 0:
+                out.append((condition, lot, part))
+                left[lot] = there - part
+                wanted -= part
+                over -= part
+    if over and not accepts_over:
+        raise OverReceipt(
+            f"{arrival.good + arrival.damaged} of SKU {arrival.sku} are more than the "
+            f"{road} on the road",
+            field="quantity",
+            row=arrival.sku,
+            remedy="count again; if it is right, accept the surplus",
+            facts={"sku": arrival.sku, "free": road, "wanted": arrival.good + arrival.damaged},
+        )
+    return out, over
+
+
+def _named(event_id: str, came: list[tuple[str, str, int]]) -> Iterator[tuple[str, str, str, int]]:
+    """Each part with its movement's id: the first of a condition bears the condition's own."""
+    seen: set[str] = set()
+    for condition, lot, units in came:
+        base = event_id if condition == "good" else derived_id(event_id, condition)
+        yield (lot_part_id(base, lot) if condition in seen else base), condition, lot, units
+        seen.add(condition)
+
+
+def lot_part_id(base: str, lot: str) -> str:
+    """Id of the movement of a further lot of the same scan."""
+    return derived_id(base, "lot", lot)
+
+
+def _arrived(
+    stamp: Stamp, name: str, sku: str, head: Any, units: int, condition: str, lot: str
+) -> Row:
     return made.receive_transfer(
-        stamp, name, arrival.sku, head.origin, head.destination, units, condition=condition
+        stamp, name, sku, head.origin, head.destination, units, lot=lot, condition=condition
+    )
+
+
+def _surplus(stamp: Stamp, arrival: Arrival, head: Any, units: int) -> Row:
+    return made.count_difference(
+        MovementKind.ADJUST,
+        stamp,
+        derived_id(arrival.event_id, "over"),
+        arrival.sku,
+        head.destination,
+        units,
+        lot=arrival.dated.lot,
     )
 
 

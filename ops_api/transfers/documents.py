@@ -11,13 +11,14 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from ops_api.errors import StateInvalid
 from ops_api.ledger.rows import Stamp
 from ops_api.ledger.write import StockListener
-from ops_api.transfers.tables import DOCUMENT_EVENTS, TRANSFER_LINES, TRANSFERS
+from ops_api.masterdata.tables import LOTS
+from ops_api.transfers.tables import DOCUMENT_EVENTS, SHIPMENT_LOTS, TRANSFER_LINES, TRANSFERS
 from ops_api.web.registry import unknown_document
 from policies.domain.errors import InvalidInput
 
 PLANNER = "planner"
 """Who makes proposals by night; a person approves them, or a rule does."""
-OPEN_STATES = ("proposed", "reserved", "picking", "shipped", "partially_received")
+OPEN_STATES = ("proposed", "reserved", "picking", "packed", "shipped", "partially_received")
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,36 @@ def add_units(connection: Connection, document: str, column: str, amounts: dict[
             )
             .values({column: TRANSFER_LINES.c[column] + bindparam("q")}),
             [{"b": line, "q": units} for line, units in amounts.items()],
+        )
+
+
+def open_lots(connection: Connection, document: str) -> dict[tuple[int, str], int]:
+    """Units still on the road by (line, lot), the first to expire first."""
+    t, l = SHIPMENT_LOTS.c, LOTS.c  # noqa: E741
+    found = connection.execute(
+        select(t.line, t.lot, t.shipped - t.settled, l.expires_on)
+        .join_from(
+            SHIPMENT_LOTS,
+            TRANSFER_LINES,
+            (TRANSFER_LINES.c.transfer_id == t.transfer_id) & (TRANSFER_LINES.c.line == t.line),
+        )
+        .outerjoin(LOTS, (l.sku == TRANSFER_LINES.c.sku) & (l.lot == t.lot))
+        .where(t.transfer_id == document, t.shipped > t.settled)
+    ).all()
+    never = 2**31
+    turn = sorted(found, key=lambda row: (row[0], never if row[3] is None else row[3], row[1]))
+    return {(line, lot): units for line, lot, units, _ in turn}
+
+
+def settle(connection: Connection, document: str, amounts: dict[tuple[int, str], int]) -> None:
+    """Units of a shipped lot that arrived or never will; negative for a receipt taken back."""
+    if amounts:
+        t = SHIPMENT_LOTS.c
+        connection.execute(
+            update(SHIPMENT_LOTS)
+            .where(t.transfer_id == document, t.line == bindparam("b"), t.lot == bindparam("c"))
+            .values(settled=t.settled + bindparam("q")),
+            [{"b": line, "c": lot, "q": units} for (line, lot), units in amounts.items()],
         )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from ops_api.clock import epoch, iso
-from ops_api.errors import SiteDenied
+from ops_api.errors import SiteDenied, VersionConflict
 from ops_api.ledger.clocks import check_not_ahead
 from ops_api.ledger.rows import derived_id
+from ops_api.lots.rules import Dated, day_number
 from ops_api.masterdata.service import require_location, require_skus
 from ops_api.transfers.arrivals import Arrival, receive
 from ops_api.transfers.documents import (
@@ -19,12 +20,13 @@ from ops_api.transfers.documents import (
     transfer_head,
     transfer_lines,
 )
-from ops_api.transfers.schemas import Approval, Arrived, NewTransfer, Shipment
+from ops_api.transfers.schemas import Approval, Arrived, ArrivedLine, NewLine, NewTransfer, Shipment
 from ops_api.transfers.service import approve, cancel, close, pick, ship
 from ops_api.transfers.tables import TRANSFERS
 from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows
 from ops_api.web.schemas import DocumentQuery, Empty, JsonObject
 from policies.domain.errors import InvalidInput, UnknownSku
+from policies.domain.units import PIECE, to_base_units
 
 
 def ends_of(connection: Connection, document: str) -> tuple[str, ...]:
@@ -129,6 +131,19 @@ def refuse_twice(names: list[str]) -> None:
         seen.add(name)
 
 
+def base_lines(connection: Connection, lines: list[NewLine]) -> tuple[tuple[str, int, int], ...]:
+    """(SKU, base units, reason code 0) of lines that may be given in packs."""
+    skus = require_skus(connection, [line.sku for line in lines])
+    return tuple(
+        (
+            line.sku,
+            to_base_units(line.quantity, line.unit, PIECE, {"pack": skus[line.sku].pack_size}),
+            0,
+        )
+        for line in lines
+    )
+
+
 def list_transfers(call: Call) -> dict[str, Any]:
     """Transfers by place and state, newest first, with their lines."""
     query: DocumentQuery = call.query
@@ -172,9 +187,8 @@ def create(call: Call) -> dict[str, Any]:
     refuse_twice([line.sku for line in body.lines])
     require_location(call.connection, body.origin)
     require_location(call.connection, body.destination)
-    require_skus(call.connection, [line.sku for line in body.lines])
     document = "TR-" + derived_id(call.key)[:13]
-    lines = tuple((line.sku, line.quantity, 0) for line in body.lines)
+    lines = base_lines(call.connection, body.lines)
     draft = Draft(document, body.origin, body.destination, lines, "manual", note=body.note)
     create_transfers(call.connection, [draft], act_of(call))
     return {"id": document, "state": "proposed"}
@@ -188,6 +202,14 @@ def do_approve(call: Call) -> dict[str, Any]:
     for name in body.quantities:
         if name not in lines:
             raise UnknownSku(f"transfer {document} has no SKU {name!r}", field="sku", row=name)
+    version = transfer_head(call.connection, document).version
+    if body.version not in (0, version):
+        raise VersionConflict(
+            f"transfer {document} is version {version} by now",
+            field="version",
+            row=document,
+            remedy="read it again",
+        )
     quantities = {lines[sku]: units for sku, units in body.quantities.items()}
     approve(call.connection, document, act_of(call), quantities=quantities)
     return _state(call)
@@ -204,7 +226,12 @@ def do_ship(call: Call) -> dict[str, Any]:
     """Ship; both books and what is on the road agree from here on."""
     _at_end(call, "origin")
     body: Shipment = call.body
-    ship(call.connection, call.path["id"], act_of(call, body.occurred_at), body.quantities)
+    lots = None
+    if body.lots is not None:
+        lots = [(one.sku, one.lot, one.quantity) for one in body.lots]
+        refuse_twice([f"{sku} {lot}" for sku, lot, _ in lots])
+    act = act_of(call, body.occurred_at)
+    ship(call.connection, call.path["id"], act, body.quantities, lots=lots)
     return _state(call)
 
 
@@ -213,7 +240,7 @@ def do_receive(call: Call) -> dict[str, Any]:
     _at_end(call, "destination")
     body: Arrived = call.body
     refuse_twice([one.event_id for one in body.lines])
-    arrivals = [Arrival(one.event_id, one.sku, one.good, one.damaged) for one in body.lines]
+    arrivals = [arrival_of(one) for one in body.lines]
     return receive(
         call.connection,
         call.path["id"],
@@ -222,6 +249,12 @@ def do_receive(call: Call) -> dict[str, Any]:
         accepts_over=body.accepts_over,
         ends=body.ends,
     )
+
+
+def arrival_of(line: ArrivedLine) -> Arrival:
+    """What came, from a body's line."""
+    dated = Dated(line.lot, day_number(line.expires_on), day_number(line.produced_on))
+    return Arrival(line.event_id, line.sku, line.good, line.damaged, dated, line.serial)
 
 
 def do_close(call: Call) -> dict[str, Any]:

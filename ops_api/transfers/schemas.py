@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from ops_api.web.body import Strict
-from ops_api.web.fields import EventId, Identifier, Moment, Units, UnitsOrNone, Words
+from ops_api.web.fields import EventId, Identifier, Lot, Moment, Units, UnitsOrNone, Words
+from policies.domain.units import PIECE
 
 
 class NewLine(Strict):
-    """One SKU to move."""
+    """One SKU to move; `unit` is the base unit or `pack`."""
 
     sku: Identifier
     quantity: Units
+    unit: Annotated[str, StringConstraints(min_length=1, max_length=16)] = PIECE
 
 
 class NewTransfer(Strict):
@@ -27,15 +30,25 @@ class NewTransfer(Strict):
 
 
 class Approval(Strict):
-    """Units by SKU where they differ from the proposal."""
+    """Units by SKU where they differ; `version` is the one that was read (0: whichever)."""
 
     quantities: dict[Identifier, UnitsOrNone] = Field(default_factory=dict)
+    version: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+
+class ScannedLot(Strict):
+    """Units of one lot as the picker scanned them."""
+
+    sku: Identifier
+    lot: Lot = ""
+    quantity: Units
 
 
 class Shipment(Strict):
     """What leaves; by default what was approved."""
 
     quantities: dict[Identifier, UnitsOrNone] | None = None
+    lots: Annotated[list[ScannedLot], Field(min_length=1, max_length=1_000)] | None = None
     occurred_at: Moment | None = None
 
 
@@ -46,6 +59,10 @@ class ArrivedLine(Strict):
     sku: Identifier
     good: UnitsOrNone
     damaged: UnitsOrNone = 0
+    lot: Lot = ""
+    expires_on: dt.date | None = None
+    produced_on: dt.date | None = None
+    serial: Lot = ""
 
 
 class Arrived(Strict):

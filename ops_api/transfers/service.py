@@ -7,32 +7,36 @@ what is in transit agree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, update
 
-from ops_api.errors import InsufficientStock, SelfApproval
+from ops_api.errors import SelfApproval
 from ops_api.ledger import rows as made
 from ops_api.ledger.rows import derived_id
-from ops_api.ledger.schema import BALANCES, RESERVATIONS
 from ops_api.ledger.shelf import rebases
-from ops_api.ledger.write import (
-    Key,
-    announce,
-    balance,
-    move_balances,
-    post,
-    record_audit,
-)
+from ops_api.ledger.write import announce, move_balances, post, record_audit
+from ops_api.lots.picking import first_out, named_lot, stacks
 from ops_api.transfers.documents import (
     PLANNER,
     Act,
     add_units,
     move_to,
+    open_lots,
     require_state,
     set_units,
+    settle,
     transfer_head,
     transfer_lines,
+)
+from ops_api.transfers.reserving import (
+    Part,
+    forget,
+    held_keys,
+    held_rows,
+    reserve_lines,
 )
 from ops_api.transfers.tables import SHIPMENT_LOTS, TRANSFER_LINES
 from policies.domain.errors import UnknownSku
@@ -68,7 +72,9 @@ def approve(
         )
     lines = transfer_lines(connection, document)
     wanted = {line.line: (quantities or {}).get(line.line, line.proposed) for line in lines}
-    granted = _reserve(connection, head, lines, wanted, takes_what_is_there=takes_what_is_there)
+    granted = reserve_lines(
+        connection, head, lines, wanted, act.occurred_at, takes_what_is_there=takes_what_is_there
+    )
     connection.execute(
         update(TRANSFER_LINES)
         .where(TRANSFER_LINES.c.transfer_id == document, TRANSFER_LINES.c.line == bindparam("b"))
@@ -95,16 +101,21 @@ def pick(connection: Connection, document: str, act: Act) -> None:
 def cancel(connection: Connection, document: str, act: Act) -> None:
     """Cancel before shipping; reservations are released."""
     head = transfer_head(connection, document)
-    require_state(head, ("proposed", "reserved", "picking"))
-    release = _held(connection, document)
+    require_state(head, ("proposed", "reserved", "picking", "packed"))
+    release = held_keys(held_rows(connection, document))
     if release:
         move_balances(connection, {}, release)
-    connection.execute(delete(RESERVATIONS).where(RESERVATIONS.c.document_id == document))
+    forget(connection, document)
     move_to(connection, head, "cancelled", act, closed_at=act.recorded_at)
 
 
 def ship(
-    connection: Connection, document: str, act: Act, shipped: dict[str, int] | None = None
+    connection: Connection,
+    document: str,
+    act: Act,
+    shipped: dict[str, int] | None = None,
+    *,
+    lots: Sequence[tuple[str, str, int]] | None = None,
 ) -> None:
     """Goods leave the origin.
 
@@ -112,61 +123,55 @@ def ship(
     ----------
     shipped : units by SKU; default what is still reserved, which a sale of promised
         goods or a count may have made less than what was approved
+    lots : (SKU, lot, units) as the picker scanned them, instead of `shipped`
 
     Raises
     ------
-    StateInvalid, InsufficientStock, UnknownSku
+    StateInvalid, InsufficientStock, UnknownSku, LotOnHold, LotExpired, ShelfLifeTooShort
     """
     head = transfer_head(connection, document)
-    require_state(head, ("reserved", "picking"))
+    require_state(head, ("reserved", "picking", "packed"))
     lines = transfer_lines(connection, document)
-    held = dict.fromkeys((line.line for line in lines), 0)
-    for row in connection.execute(
-        select(RESERVATIONS.c.line, RESERVATIONS.c.quantity).where(
-            RESERVATIONS.c.document_id == document
-        )
-    ):
-        held[row.line] += row.quantity
-    amounts = held
-    if shipped is not None:
-        by_sku = {line.sku: line.line for line in lines}
-        for sku in shipped:
-            if sku not in by_sku:
-                raise UnknownSku(f"transfer {document} has no SKU {sku!r}", field="sku", row=sku)
-        amounts = {line.line: shipped.get(line.sku, 0) for line in lines}
-    release = _held(connection, document)
+    held = held_rows(connection, document)
+    parts = _parts_to_ship(connection, head, lines, held, act, shipped, lots)
     stamp = act.stamp(document)
     rows = [
         made.ship(
             stamp,
-            derived_id(document, "ship", line.line),
-            line.sku,
+            derived_id(document, "ship", line, *([lot] if lot else [])),
+            sku,
             head.origin,
             head.destination,
-            amounts[line.line],
+            units,
+            lot=lot,
         )
-        for line in lines
-        if amounts[line.line] > 0
+        for line, sku, lot, units in parts
     ]
+    release = held_keys(held)
     moved = [*rows, *rebases(connection, rows)]
     if moved:
         post(connection, moved, release=release, listeners=act.listeners)
     else:
         move_balances(connection, {}, release)
-    connection.execute(delete(RESERVATIONS).where(RESERVATIONS.c.document_id == document))
+    forget(connection, document)
+    amounts = dict.fromkeys((line.line for line in lines), 0)
+    for line, _, _, units in parts:
+        amounts[line] += units
     set_units(connection, document, "shipped", amounts)
     set_units(connection, document, "picked", amounts)
-    if rows:
+    if parts:
         connection.execute(
             insert(SHIPMENT_LOTS),
             [
-                {"transfer_id": document, "line": n, "lot": "", "shipped": q, "settled": 0}
-                for n, q in amounts.items()
-                if q > 0
+                {"transfer_id": document, "line": n, "lot": lot, "shipped": q, "settled": 0}
+                for n, _, lot, q in parts
             ],
         )
-    state = "shipped" if rows else "closed"
-    move_to(connection, head, state, act, shipped_at=act.occurred_at)
+    move_to(connection, head, "shipped" if rows else "closed", act, shipped_at=act.occurred_at)
+    _tell_shipped(connection, head, act)
+
+
+def _tell_shipped(connection: Connection, head: Any, act: Act) -> None:
     record_audit(
         connection,
         "transfer.ship",
@@ -174,115 +179,79 @@ def ship(
         actor=act.actor,
         device=act.device,
         location=head.origin,
-        subject=document,
+        subject=head.id,
     )
     announce(
         connection,
         "transfer.shipped",
-        {"transfer": document},
+        {"transfer": head.id},
         recorded_at=act.recorded_at,
         location=head.destination,
     )
+
+
+def _parts_to_ship(
+    connection: Connection,
+    head: Any,
+    lines: list[Any],
+    held: list[Any],
+    act: Act,
+    shipped: dict[str, int] | None,
+    lots: Sequence[tuple[str, str, int]] | None,
+) -> list[Part]:
+    """Which lots leave: as scanned, else the reserved ones, else the first to expire."""
+    by_sku = {line.sku: line.line for line in lines}
+    if lots is None and shipped is None:
+        merged: dict[tuple[int, str, str], int] = {}
+        for row in held:
+            cell = (row.line, row.sku, row.lot)
+            merged[cell] = merged.get(cell, 0) + row.quantity
+        return [(*cell, units) for cell, units in merged.items()]
+    asked = [sku for sku, _, _ in lots] if lots is not None else list(shipped or {})
+    for sku in asked:
+        if sku not in by_sku:
+            raise UnknownSku(f"transfer {head.id} has no SKU {sku!r}", field="sku", row=sku)
+    heaps = stacks(connection, head.origin, asked, act.occurred_at)
+    if lots is not None:
+        for sku, lot, _ in lots:
+            named_lot(sku, lot, heaps.get(sku, []))
+        return [(by_sku[sku], sku, lot, units) for sku, lot, units in lots if units > 0]
+    # What is promised to this very transfer is free for it.
+    own = {(row.sku, row.lot): row.quantity for row in held}
+    out: list[Part] = []
+    for sku, units in (shipped or {}).items():
+        heap = [
+            replace(stack, free=stack.free + own.get((sku, stack.lot), 0))
+            for stack in heaps.get(sku, [])
+        ]
+        taken = first_out(head.origin, sku, units, heap)
+        out += [(by_sku[sku], sku, lot, part) for lot, part in taken]
+    return out
 
 
 def close(connection: Connection, document: str, act: Act) -> None:
     """Close a received transfer; what never came is closed short into LOSS."""
     head = transfer_head(connection, document)
     require_state(head, ("shipped", "partially_received", "received"))
-    lines = transfer_lines(connection, document)
+    skus = {line.line: line.sku for line in transfer_lines(connection, document)}
     stamp = act.stamp(document)
-    short = {
-        line.line: line.shipped - line.received_good - line.received_damaged - line.closed_short
-        for line in lines
-    }
+    missing = open_lots(connection, document)
     rows = [
         made.close_short(
             stamp,
-            derived_id(document, "close_short", line.line),
-            line.sku,
+            derived_id(document, "close_short", line, *([lot] if lot else [])),
+            skus[line],
             head.origin,
             head.destination,
-            short[line.line],
+            units,
+            lot=lot,
         )
-        for line in lines
-        if short[line.line] > 0
+        for (line, lot), units in missing.items()
     ]
     post(connection, rows, listeners=act.listeners)
-    add_units(connection, document, "closed_short", {n: q for n, q in short.items() if q > 0})
+    settle(connection, document, missing)
+    short: dict[int, int] = {}
+    for (line, _), units in missing.items():
+        short[line] = short.get(line, 0) + units
+    add_units(connection, document, "closed_short", short)
     move_to(connection, head, "closed", act, closed_at=act.recorded_at)
-
-
-def _reserve(
-    connection: Connection,
-    head: Any,
-    lines: list[Any],
-    wanted: dict[int, int],
-    *,
-    takes_what_is_there: bool,
-) -> dict[int, int]:
-    """Units granted by line, reserved in sorted key order."""
-    granted: dict[int, int] = {}
-    held = []
-    for line in sorted(lines, key=lambda one: one.sku):
-        units = wanted[line.line]
-        on_hand, reserved = balance(connection, (head.origin, line.sku, "", "good"))
-        free = on_hand - reserved
-        if free < units:
-            if not takes_what_is_there:
-                raise InsufficientStock(
-                    f"{head.origin} has {free} free of SKU {line.sku}, {units} were asked",
-                    field="quantity",
-                    row=line.sku,
-                    remedy=f"approve at most {free}",
-                    facts={
-                        "location": head.origin,
-                        "sku": line.sku,
-                        "free": free,
-                        "wanted": units,
-                    },
-                )
-            units = max(free, 0)
-        granted[line.line] = units
-        if units:
-            held.append({"k": line.sku, "q": units, "n": line.line})
-    if held:
-        done = connection.execute(
-            update(BALANCES)
-            .where(
-                BALANCES.c.location == head.origin,
-                BALANCES.c.sku == bindparam("k"),
-                BALANCES.c.lot == "",
-                BALANCES.c.condition == "good",
-                BALANCES.c.on_hand - BALANCES.c.reserved >= bindparam("q"),
-            )
-            .values(reserved=BALANCES.c.reserved + bindparam("q")),
-            [{"k": one["k"], "q": one["q"]} for one in held],
-        )
-        if done.rowcount != len(held):
-            raise InsufficientStock("stock went meanwhile", field="quantity", row=head.id)
-        connection.execute(
-            insert(RESERVATIONS),
-            [
-                {
-                    "document_id": head.id,
-                    "line": one["n"],
-                    "location": head.origin,
-                    "sku": one["k"],
-                    "lot": "",
-                    "quantity": one["q"],
-                }
-                for one in held
-            ],
-        )
-    return granted
-
-
-def _held(connection: Connection, document: str) -> dict[Key, int]:
-    """Reserved units per balance row of a document."""
-    r = RESERVATIONS.c
-    found = connection.execute(
-        select(r.location, r.sku, r.lot, r.quantity).where(
-            r.document_id == document, r.quantity > 0
-        )
-    )
-    return {(place, sku, lot, "good"): quantity for place, sku, lot, quantity in found}

@@ -16,8 +16,10 @@ from ops_api.database import make_engine
 from ops_api.errors import RateLimited
 from ops_api.events import routes as events
 from ops_api.health import routes as health
+from ops_api.lots import routes as lots
 from ops_api.masterdata import routes as masterdata
 from ops_api.people import routes as people
+from ops_api.periods import routes as periods
 from ops_api.planning import routes as planning
 from ops_api.planning.safety import queue_needs
 from ops_api.purchasing import routes as purchasing
@@ -36,8 +38,10 @@ SLICES = (
     counts,
     events,
     health,
+    lots,
     masterdata,
     people,
+    periods,
     planning,
     purchasing,
     sales,

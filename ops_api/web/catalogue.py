@@ -69,11 +69,16 @@ _WORDS: dict[str, tuple[str, str, str, str]] = {
     "SERIAL_ELSEWHERE": (
         "Serial is elsewhere",
         "序列号在别处",
-        "该序列号记录在其他地点",
+        "商品 {sku} 的序列号 {serial} 记录在 {location}",
         "请核对序列号",
     ),
     "ALREADY_REVERSED": ("Already reversed", "已冲销", "该流水已被冲销", "无需再次冲销"),
-    "LOT_ON_HOLD": ("Lot on hold", "批次冻结", "该批次已冻结", "请联系品控"),
+    "LOT_ON_HOLD": (
+        "Lot on hold",
+        "批次冻结",
+        "商品 {sku} 的批次 {lot} 已冻结",
+        "请隔离并联系品控",
+    ),
     "COUNT_OUTDATED": ("Count outdated", "盘点已过期", "已有更新的盘点入账", "请重新盘点"),
     "ALREADY_EXISTS": ("Already there", "已存在", "同名记录已存在", "请使用其他编码"),
     "RELEASE_REFUSED": ("Release refused", "版本被拒绝", "该版本不能在此使用", "请查看版本说明"),
@@ -91,11 +96,16 @@ _WORDS: dict[str, tuple[str, str, str, str]] = {
         "请以 application/json 发送",
     ),
     "LOT_REQUIRED": ("Lot required", "需要批次", "商品 {sku} 按批次管理", "请扫描或输入批次"),
-    "LOT_EXPIRED": ("Lot expired", "批次过期", "该批次已过期", "请下架并报损"),
+    "LOT_EXPIRED": (
+        "Lot expired",
+        "批次过期",
+        "商品 {sku} 的批次 {lot} 已于 {expires_on} 过期",
+        "请下架并报损",
+    ),
     "SHELF_LIFE_TOO_SHORT": (
         "Shelf life too short",
         "保质期不足",
-        "剩余保质期不足",
+        "商品 {sku} 的批次 {lot} 剩余保质期 {left} 天，要求 {asked} 天",
         "请拒收或申请特批",
     ),
     "OVER_RECEIPT": (
@@ -112,7 +122,7 @@ _WORDS: dict[str, tuple[str, str, str, str]] = {
         "设备时间比服务器快 {ahead_s} 秒",
         "请校准设备时钟后重新发送",
     ),
-    "PERIOD_CLOSED": ("Period closed", "期间已关账", "该期间已关账", "请记入当前期间"),
+    "PERIOD_CLOSED": ("Period closed", "期间已关账", "{period} 已关账", "请记入当前期间"),
     "RATE_LIMIT": ("Too many tries", "尝试过多", "尝试次数过多", "请稍后再试"),
     "INTERNAL": (
         "Service failure",

@@ -17,6 +17,8 @@ Identifier = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")
 ]
 OptionalId = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00-\x1f]*$")]
+# GS1 lots and serials have at most 20 characters; the empty text means none is named.
+Lot = Annotated[str, StringConstraints(max_length=20, pattern=r"^[^\x00-\x1f]*$")]
 Words = Annotated[str, StringConstraints(max_length=400, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Units = Annotated[int, Field(ge=1, le=MAX_UNITS)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
 
 from ops_api.database import METADATA
 from ops_api.ledger.schema import ID
@@ -25,4 +25,15 @@ WRITE_OFFS = Table(
     Column("approved_by", ID, nullable=False),
     Column("version", Integer, nullable=False),
     Index("ix_write_offs_location", "location", "state"),
+)
+# Pictures that go with a document; the content is kept once per document and hash.
+PHOTOS = Table(
+    "photos",
+    METADATA,
+    Column("document_id", ID, primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("media_type", String(24), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("actor", ID, nullable=False),
 )

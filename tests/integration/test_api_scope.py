@@ -23,6 +23,13 @@ def _event() -> str:
 # What each endpoint that names a location is asked; a new one without a row fails below.
 SITE_BODIES: dict[str, Any] = {
     "count_create": lambda place: {"location": place},
+    "lot_assign": lambda place: {
+        "event_id": _event(),
+        "location": place,
+        "sku": SKU,
+        "quantity": 1,
+        "lot": "L1",
+    },
     "purchase_order_create": lambda place: {
         "supplier": "supplier",
         "destination": place,
@@ -49,13 +56,14 @@ DOCUMENTS = {
     "purchase_order_": "order",
     "task_": "task",
     "transfer": "transfer",
-    "writeoff_": "writeoff",
+    "writeoff": "writeoff",
 }
 STEP_BODIES: dict[str, Any] = {
     "count_submit": lambda: {"lines": [{"event_id": _event(), "sku": SKU, "counted": 10}]},
     "count_approve": lambda: {"sku": SKU},
     "purchase_order_receive": lambda: {"lines": []},
     "transfer_receive": lambda: {"lines": []},
+    "writeoff_attach": lambda: {"content": "A" * 16},
 }
 ELSEWHERE = ("proposal", "route", "release")
 

@@ -1,0 +1,1 @@
+"""Lots: expiry, holds and recalls, the order of picking, and the trace of each lot."""
