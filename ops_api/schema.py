@@ -9,6 +9,8 @@ from ops_api.masterdata import tables as masterdata
 from ops_api.people import tables as people
 from ops_api.planning import tables as planning
 from ops_api.purchasing import tables as purchasing
+from ops_api.reservations import tables as reservations
+from ops_api.returns import tables as returns
 from ops_api.tasks import tables as tasks
 from ops_api.transfers import tables as transfers
 from ops_api.writeoffs import tables as writeoffs
@@ -20,6 +22,8 @@ TABLE_MODULES = (
     people,
     planning,
     purchasing,
+    reservations,
+    returns,
     tasks,
     transfers,
     writeoffs,

@@ -26,6 +26,7 @@ class Settings:
     log_in_limit : tries per minute and address, in the words of flask-limiter
     write_off_limit_cents, auto_approve_cents : what needs no second person
     write_off_photo_cents : value from which a write-off needs a picture
+    company_prefix : GS1 prefix of the chain, 7 to 10 digits; SSCC of cartons begin with it
     cut_off_s : seconds after midnight until which a night still belongs to the day before
     future_tolerance_s, past_tolerance_s : accepted age of a device's event
     undo_s : how long a person may take back what they did
@@ -45,6 +46,7 @@ class Settings:
     auto_approve_cents: int = 0
     write_off_photo_cents: int = 20_000
     cut_off_s: int = 0
+    company_prefix: str = "0000000"
     future_tolerance_s: int = 300
     past_tolerance_s: int = 7 * 86_400
     undo_s: int = 600
@@ -56,6 +58,14 @@ class Settings:
                 "the secret key is missing or short",
                 field="SECRET_KEY",
                 remedy="give at least 16 random characters, from a file outside the repository",
+            )
+
+        prefix = self.company_prefix
+        if not (prefix.isascii() and prefix.isdigit() and 7 <= len(prefix) <= 10):
+            raise InvalidInput(
+                f"{prefix[:20]!r} is no GS1 company prefix",
+                field="COMPANY_PREFIX",
+                remedy="give its 7 to 10 digits",
             )
 
     @classmethod

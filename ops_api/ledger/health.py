@@ -166,7 +166,8 @@ def _transfers(connection: Connection, book: pd.DataFrame) -> int:
     came = book[_on_road(book.to_location)]
     went = book[_on_road(book.from_location)]
     road = came.groupby(key).quantity.sum().sub(went.groupby(key).quantity.sum(), fill_value=0)
-    shipped = came[came.kind == MovementKind.SHIP].groupby(key).quantity.sum()
+    left = came.kind.isin([MovementKind.SHIP, MovementKind.RETURN_TO_WAREHOUSE])
+    shipped = came[left].groupby(key).quantity.sum()
     # An outer join: a movement on the road without a transfer is a violation too.
     both = pd.concat([said, road.rename("moving"), shipped.rename("left")], axis=1).fillna(0)
     bad = (both.road != both.moving) | (both.shipped != both.left)

@@ -13,6 +13,7 @@ from ops_api.ledger.schema import MOVEMENTS
 from ops_api.ledger.shelf import rebases
 from ops_api.ledger.write import StockListener, post, record_audit
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
+from ops_api.returns.tables import RETURNS
 from ops_api.web.registry import unknown_document
 from ops_api.writeoffs.tables import WRITE_OFFS
 from policies.domain.ledger import MovementKind
@@ -22,6 +23,7 @@ from policies.domain.ledger import MovementKind
 _BY_DOCUMENT = frozenset(
     {
         int(MovementKind.SHIP),
+        int(MovementKind.RETURN_TO_WAREHOUSE),
         int(MovementKind.RECEIVE_TRANSFER),
         int(MovementKind.CLOSE_SHORT),
         int(MovementKind.REVERSE),
@@ -115,6 +117,8 @@ def _tell_document(connection: Connection, of: Row) -> None:
         connection.execute(
             update(WRITE_OFFS).where(WRITE_OFFS.c.id == document).values(state="reversed")
         )
+    elif of["kind"] in (MovementKind.CUSTOMER_RETURN, MovementKind.RETURN_TO_SUPPLIER):
+        connection.execute(update(RETURNS).where(RETURNS.c.id == document).values(state="reversed"))
     elif of["kind"] == MovementKind.RECEIVE:
         p = PURCHASE_LINES.c
         changed = connection.execute(

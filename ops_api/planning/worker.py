@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
-from ops_api.clock import Clock
-from ops_api.database import reading
+from ops_api.clock import Clock, epoch
+from ops_api.database import reading, write_with_retry
 from ops_api.errors import Busy
 from ops_api.planning.intraday import UrgentRules, run_intraday
 from ops_api.planning.tables import DECISION_QUEUE
+from ops_api.reservations.service import expire_due, is_due
 
 LOOK_S = 2.0
 
@@ -44,6 +45,11 @@ class NeedsWorker:
 
     def look(self) -> dict[str, Any] | None:
         """One look; None where nothing waits or another worker is at it."""
+        now = epoch(self.clock())
+        with reading(self.engine) as connection:
+            over = is_due(connection, now)
+        if over:
+            write_with_retry(self.engine, lambda connection: expire_due(connection, now))
         with reading(self.engine) as connection:
             query = select(DECISION_QUEUE.c.seq).where(DECISION_QUEUE.c.state == "open").limit(1)
             if connection.execute(query).first() is None:

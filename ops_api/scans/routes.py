@@ -13,6 +13,7 @@ from ops_api.masterdata.queries import known_skus
 from ops_api.masterdata.tables import LOCATIONS, SKUS
 from ops_api.scans.elements import read_elements
 from ops_api.stock.queries import stock_now
+from ops_api.transfers.packing import carton_of
 from ops_api.transfers.tables import TRANSFERS
 from ops_api.web.body import Strict
 from ops_api.web.fields import OptionalId
@@ -90,10 +91,15 @@ def _digits(connection: Connection, text: str) -> dict[str, Any] | None:
     if not (text.isascii() and text.isdigit()):
         return None
     if len(text) == 18:
-        return {"kind": "sscc", "sscc": sscc(text)}
+        return _carton(connection, sscc(text))
     if len(text) not in _GTIN_LENGTHS:
         return None
     return _goods(connection, gtin14(text))
+
+
+def _carton(connection: Connection, number: str) -> dict[str, Any]:
+    """A carton, with its transfer and content where we packed it."""
+    return {"kind": "sscc", "sscc": number} | (carton_of(connection, number) or {})
 
 
 def _tag(connection: Connection, text: str) -> dict[str, Any] | None:
@@ -103,7 +109,7 @@ def _tag(connection: Connection, text: str) -> dict[str, Any] | None:
         item = decode_sgtin96(text)
         return {**_goods(connection, item.gtin), "serial": str(item.serial)}
     if first == epc.SSCC_HEADER:
-        return {"kind": "sscc", "sscc": epc.decode_sscc96(text)}
+        return _carton(connection, epc.decode_sscc96(text))
     if first == epc.SGLN_HEADER:
         place = epc.decode_sgln96(text)
         return {**_place(connection, place.gln), "extension": str(place.extension)}
@@ -117,7 +123,7 @@ def _elements(connection: Connection, text: str) -> dict[str, Any] | None:
         return None
     carton = elements.get(ai="00")
     if carton is not None:
-        return {"kind": "sscc", "sscc": sscc(str(carton.value))}
+        return _carton(connection, sscc(str(carton.value)))
     item = elements.get(ai="01") or elements.get(ai="02")
     if item is not None:
         return _item(connection, elements, gtin14(str(item.value)))

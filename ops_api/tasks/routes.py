@@ -12,6 +12,7 @@ from ops_api.errors import ReasonRequired, StateInvalid
 from ops_api.events.routes import post_parked
 from ops_api.ledger.write import record_audit
 from ops_api.masterdata.queries import known_skus
+from ops_api.returns.tills import EVENT, post_parked_return
 from ops_api.sales.routes import poster_of
 from ops_api.sales.service import payload_sale, post_sales
 from ops_api.tasks.service import COUNT, PARKED, TaskDraft, close_tasks, open_tasks
@@ -126,6 +127,8 @@ def resolve(call: Call) -> dict[str, Any]:
 
 def _post(call: Call, text: str) -> list[dict[str, Any]]:
     payload = json.loads(text)
+    if payload["event"] == EVENT:
+        return [post_parked_return(call, payload)]
     if payload["event"] != "sale":
         return [post_parked(call, payload)]
     return post_sales(call.connection, [payload_sale(text)], poster_of(call), force=True)

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from ops_api.errors import StateInvalid
 from ops_api.ledger.rows import Stamp
 from ops_api.ledger.write import StockListener
-from ops_api.masterdata.tables import LOTS
+from ops_api.masterdata.tables import LOTS, SKUS
 from ops_api.transfers.tables import DOCUMENT_EVENTS, SHIPMENT_LOTS, TRANSFER_LINES, TRANSFERS
 from ops_api.web.registry import unknown_document
 from policies.domain.errors import InvalidInput
 
 PLANNER = "planner"
 """Who makes proposals by night; a person approves them, or a rule does."""
+RULE = "rule"
+"""Approves what is worth no more than the deployment's limit."""
 OPEN_STATES = ("proposed", "reserved", "picking", "packed", "shipped", "partially_received")
 
 
@@ -69,6 +71,20 @@ def create_transfers(connection: Connection, drafts: Sequence[Draft], act: Act) 
     connection.execute(insert(TRANSFERS), heads)
     connection.execute(insert(TRANSFER_LINES), lines)
     note_events(connection, [draft.id for draft in drafts], "proposed", act)
+
+
+def value_transfer(connection: Connection, document: str) -> int:
+    """Set and return the transfer's value at cost, in cents."""
+    t = TRANSFER_LINES.c
+    worth = connection.execute(
+        select(func.coalesce(func.sum(t.proposed * SKUS.c.unit_cost_cents), 0))
+        .join_from(TRANSFER_LINES, SKUS, SKUS.c.id == t.sku)
+        .where(t.transfer_id == document)
+    ).scalar_one()
+    connection.execute(
+        update(TRANSFERS).where(TRANSFERS.c.id == document).values(value_cents=int(worth))
+    )
+    return int(worth)
 
 
 def transfer_head(connection: Connection, document: str) -> Any:

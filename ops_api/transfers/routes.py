@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -12,20 +13,32 @@ from ops_api.ledger.clocks import check_not_ahead
 from ops_api.ledger.rows import derived_id
 from ops_api.lots.rules import Dated, day_number
 from ops_api.masterdata.service import require_location, require_skus
+from ops_api.reservations.service import expire_due
 from ops_api.transfers.arrivals import Arrival, receive
 from ops_api.transfers.documents import (
+    RULE,
     Act,
     Draft,
     create_transfers,
     transfer_head,
     transfer_lines,
+    value_transfer,
 )
-from ops_api.transfers.schemas import Approval, Arrived, ArrivedLine, NewLine, NewTransfer, Shipment
+from ops_api.transfers.packing import open_cartons, pack
+from ops_api.transfers.schemas import (
+    Approval,
+    Arrived,
+    ArrivedLine,
+    NewLine,
+    NewTransfer,
+    Packing,
+    Shipment,
+)
 from ops_api.transfers.service import approve, cancel, close, pick, ship
 from ops_api.transfers.tables import TRANSFERS
 from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows
 from ops_api.web.schemas import DocumentQuery, Empty, JsonObject
-from policies.domain.errors import InvalidInput, UnknownSku
+from policies.domain.errors import InvalidInput, StoretwinError, UnknownSku
 from policies.domain.units import PIECE, to_base_units
 
 
@@ -84,6 +97,7 @@ def register(registry: Registry) -> None:
     steps = (
         ("approve", "transfer.approve", do_approve, Approval),
         ("pick", "transfer.ship", do_pick, Empty),
+        ("pack", "transfer.ship", do_pack, Packing),
         ("ship", "transfer.ship", do_ship, Shipment),
         ("receive", "transfer.receive", do_receive, Arrived),
         ("close", "transfer.close", do_close, Empty),
@@ -191,7 +205,25 @@ def create(call: Call) -> dict[str, Any]:
     lines = base_lines(call.connection, body.lines)
     draft = Draft(document, body.origin, body.destination, lines, "manual", note=body.note)
     create_transfers(call.connection, [draft], act_of(call))
-    return {"id": document, "state": "proposed"}
+    worth = value_transfer(call.connection, document)
+    state = "proposed"
+    limit = call.settings.auto_approve_cents
+    if 0 < limit >= worth and _approved_by_rule(call, document):
+        state = "reserved"
+    return {"id": document, "state": state, "value_cents": worth}
+
+
+def _approved_by_rule(call: Call, document: str) -> bool:
+    """Below the value a rule approves, where the goods are there; else a person decides."""
+    act = act_of(call)
+    nested = call.connection.begin_nested()
+    try:
+        approve(call.connection, document, replace(act, actor=RULE))
+    except StoretwinError:
+        nested.rollback()
+        return False
+    nested.commit()
+    return True
 
 
 def do_approve(call: Call) -> dict[str, Any]:
@@ -211,6 +243,7 @@ def do_approve(call: Call) -> dict[str, Any]:
             remedy="read it again",
         )
     quantities = {lines[sku]: units for sku, units in body.quantities.items()}
+    expire_due(call.connection, call.now, transfer_head(call.connection, document).origin)
     approve(call.connection, document, act_of(call), quantities=quantities)
     return _state(call)
 
@@ -220,6 +253,16 @@ def do_pick(call: Call) -> dict[str, Any]:
     _at_end(call, "origin")
     pick(call.connection, call.path["id"], act_of(call))
     return _state(call)
+
+
+def do_pack(call: Call) -> dict[str, Any]:
+    """Pack what is reserved; each carton gets its SSCC."""
+    _at_end(call, "origin")
+    body: Packing = call.body
+    cartons = [[(one.sku, one.lot, one.quantity) for one in box.lines] for box in body.cartons]
+    prefix = call.settings.company_prefix
+    names = pack(call.connection, call.path["id"], cartons, act_of(call), prefix)
+    return _state(call) | {"cartons": names}
 
 
 def do_ship(call: Call) -> dict[str, Any]:
@@ -240,12 +283,16 @@ def do_receive(call: Call) -> dict[str, Any]:
     _at_end(call, "destination")
     body: Arrived = call.body
     refuse_twice([one.event_id for one in body.lines])
+    act = act_of(call, body.occurred_at)
     arrivals = [arrival_of(one) for one in body.lines]
+    if body.cartons:
+        refuse_twice(body.cartons)
+        arrivals += open_cartons(call.connection, call.path["id"], body.cartons, act)
     return receive(
         call.connection,
         call.path["id"],
         arrivals,
-        act_of(call, body.occurred_at),
+        act,
         accepts_over=body.accepts_over,
         ends=body.ends,
     )

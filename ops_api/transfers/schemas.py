@@ -11,6 +11,8 @@ from ops_api.web.body import Strict
 from ops_api.web.fields import EventId, Identifier, Lot, Moment, Units, UnitsOrNone, Words
 from policies.domain.units import PIECE
 
+Sscc = Annotated[str, StringConstraints(pattern=r"^\d{18}$")]
+
 
 class NewLine(Strict):
     """One SKU to move; `unit` is the base unit or `pack`."""
@@ -71,4 +73,17 @@ class Arrived(Strict):
     lines: Annotated[list[ArrivedLine], Field(max_length=1_000, default_factory=list)]
     accepts_over: bool = False
     ends: bool = False
+    cartons: Annotated[list[Sscc], Field(max_length=500, default_factory=list)]
     occurred_at: Moment | None = None
+
+
+class Carton(Strict):
+    """What lies in one carton or pallet."""
+
+    lines: Annotated[list[ScannedLot], Field(min_length=1, max_length=200)]
+
+
+class Packing(Strict):
+    """Reserved goods by carton; what is in none stays at the origin."""
+
+    cartons: Annotated[list[Carton], Field(min_length=1, max_length=200)]

@@ -19,6 +19,7 @@ from ops_api.ledger.rows import derived_id
 from ops_api.ledger.shelf import rebases
 from ops_api.ledger.write import announce, move_balances, post, record_audit
 from ops_api.lots.picking import first_out, named_lot, stacks
+from ops_api.tasks.service import OVER_SHORT, TaskDraft, open_tasks
 from ops_api.transfers.documents import (
     PLANNER,
     Act,
@@ -31,6 +32,7 @@ from ops_api.transfers.documents import (
     transfer_head,
     transfer_lines,
 )
+from ops_api.transfers.packing import packed_lines
 from ops_api.transfers.reserving import (
     Part,
     forget,
@@ -133,19 +135,25 @@ def ship(
     require_state(head, ("reserved", "picking", "packed"))
     lines = transfer_lines(connection, document)
     held = held_rows(connection, document)
-    parts = _parts_to_ship(connection, head, lines, held, act, shipped, lots)
+    cartons = packed_lines(connection, document) if head.state == "packed" else []
+    if cartons and shipped is None and lots is None:
+        boxes = [(row.line, row.sku, row.lot, row.quantity, row.sscc) for row in cartons]
+    else:
+        parts = _parts_to_ship(connection, head, lines, held, act, shipped, lots)
+        boxes = [(*part, "") for part in parts]
     stamp = act.stamp(document)
     rows = [
         made.ship(
             stamp,
-            derived_id(document, "ship", line, *([lot] if lot else [])),
+            derived_id(document, "ship", line, *([lot] if lot or sscc else []), *_some(sscc)),
             sku,
             head.origin,
             head.destination,
             units,
             lot=lot,
+            sscc=sscc,
         )
-        for line, sku, lot, units in parts
+        for line, sku, lot, units, sscc in boxes
     ]
     release = held_keys(held)
     moved = [*rows, *rebases(connection, rows)]
@@ -155,20 +163,26 @@ def ship(
         move_balances(connection, {}, release)
     forget(connection, document)
     amounts = dict.fromkeys((line.line for line in lines), 0)
-    for line, _, _, units in parts:
+    by_lot: dict[tuple[int, str], int] = {}
+    for line, _, lot, units, _ in boxes:
         amounts[line] += units
+        by_lot[line, lot] = by_lot.get((line, lot), 0) + units
     set_units(connection, document, "shipped", amounts)
     set_units(connection, document, "picked", amounts)
-    if parts:
+    if by_lot:
         connection.execute(
             insert(SHIPMENT_LOTS),
             [
                 {"transfer_id": document, "line": n, "lot": lot, "shipped": q, "settled": 0}
-                for n, _, lot, q in parts
+                for (n, lot), q in by_lot.items()
             ],
         )
     move_to(connection, head, "shipped" if rows else "closed", act, shipped_at=act.occurred_at)
     _tell_shipped(connection, head, act)
+
+
+def _some(text: str) -> list[str]:
+    return [text] if text else []
 
 
 def _tell_shipped(connection: Connection, head: Any, act: Act) -> None:
@@ -254,4 +268,10 @@ def close(connection: Connection, document: str, act: Act) -> None:
     for (line, _), units in missing.items():
         short[line] = short.get(line, 0) + units
     add_units(connection, document, "closed_short", short)
+    drafts = [
+        TaskDraft(OVER_SHORT, place, skus[line], document)
+        for line in short
+        for place in (head.origin, head.destination)
+    ]
+    open_tasks(connection, drafts, at=act.recorded_at, cause=f"{document}:close")
     move_to(connection, head, "closed", act, closed_at=act.recorded_at)

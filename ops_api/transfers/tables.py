@@ -72,3 +72,21 @@ DOCUMENT_EVENTS = Table(
     Column("recorded_at", BigInteger, nullable=False),
     Column("actor", ID, nullable=False),
 )
+# A packed carton or pallet; its number is unique, its content one row per line and lot.
+CARTONS = Table(
+    "cartons",
+    METADATA,
+    Column("sscc", String(18), primary_key=True),
+    Column("serial", BigInteger, nullable=False, unique=True),
+    Column("transfer_id", ID, nullable=False, index=True),
+    Column("received_at", BigInteger),
+)
+CARTON_LINES = Table(
+    "carton_lines",
+    METADATA,
+    Column("sscc", String(18), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("lot", ID, primary_key=True),
+    Column("sku", ID, nullable=False),
+    Column("quantity", Integer, nullable=False),
+)

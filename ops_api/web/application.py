@@ -23,6 +23,8 @@ from ops_api.periods import routes as periods
 from ops_api.planning import routes as planning
 from ops_api.planning.safety import queue_needs
 from ops_api.purchasing import routes as purchasing
+from ops_api.reservations import routes as reservations
+from ops_api.returns import routes as returns
 from ops_api.sales import routes as sales
 from ops_api.scans import routes as scans
 from ops_api.settings import Settings
@@ -44,6 +46,8 @@ SLICES = (
     periods,
     planning,
     purchasing,
+    reservations,
+    returns,
     sales,
     scans,
     stock,

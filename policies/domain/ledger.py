@@ -92,6 +92,7 @@ class MovementKind(enum.IntEnum):
     SHRINK = 12  # location -> LOSS, latent: unknown loss
     RETURN_TO_WAREHOUSE = 13  # location -> in transit
     REVERSE = 14  # the exact opposite of another row
+    RETURN_TO_SUPPLIER = 15  # location -> SUPPLIER
 
 
 class Visibility(enum.IntEnum):

@@ -39,6 +39,17 @@ SITE_BODIES: dict[str, Any] = {
         "location": place,
         "lines": [{"event_id": _event(), "sku": SKU, "good": 1}],
     },
+    "reservation_create": lambda place: {
+        "location": place,
+        "lines": [{"sku": SKU, "quantity": 1}],
+        "expires_at": "2024-01-12T00:00:00+00:00",
+    },
+    "return_create": lambda place: {
+        "kind": "customer",
+        "location": place,
+        "reason": "other",
+        "lines": [{"sku": SKU, "quantity": 1}],
+    },
     "route_create": None,  # its own tests stand with the planner's
     "scan_resolve": lambda place: {"code": SKU, "location": place},
     "stock": lambda place: f"?location={place}",
@@ -54,6 +65,8 @@ DOCUMENTS = {
     "count_": "count",
     "movement_": "movement",
     "purchase_order_": "order",
+    "reservation": "reservation",
+    "return": "return",
     "task_": "task",
     "transfer": "transfer",
     "writeoff": "writeoff",
@@ -63,6 +76,8 @@ STEP_BODIES: dict[str, Any] = {
     "count_approve": lambda: {"sku": SKU},
     "purchase_order_receive": lambda: {"lines": []},
     "transfer_receive": lambda: {"lines": []},
+    "return_attach": lambda: {"content": "A" * 16},
+    "transfer_pack": lambda: {"cartons": [{"lines": [{"sku": SKU, "quantity": 1}]}]},
     "writeoff_attach": lambda: {"content": "A" * 16},
 }
 ELSEWHERE = ("proposal", "route", "release")
@@ -97,6 +112,9 @@ def documents(rig) -> dict[str, str]:
     out["count"] = rig.post(f"clerk@{HERE}", "/counts", {"location": HERE}).json["id"]
     made = rig.post(f"clerk@{HERE}", "/writeoffs", SITE_BODIES["writeoff_create"](HERE))
     out["writeoff"] = made.json["id"]
+    for name, path in (("return", "/returns"), ("reservation", "/reservations")):
+        body = SITE_BODIES[f"{name}_create"](HERE)
+        out[name] = rig.post(f"clerk@{HERE}", path, body).json["id"]
     order = rig.post(
         f"buyer@{HERE}", "/purchase-orders", SITE_BODIES["purchase_order_create"](HERE)
     )

@@ -1,0 +1,1 @@
+"""Reservations: goods promised for a while, to a customer or a purpose."""

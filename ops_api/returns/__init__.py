@@ -1,0 +1,1 @@
+"""Returns: from customers, from stores to a warehouse, and to suppliers."""
