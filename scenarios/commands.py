@@ -30,6 +30,8 @@ from scenarios.worlds import chain_sha256, expansion_of, network_of
 from twin.output import code_sha256, dataset, manifest, read, result_sha256, write, write_manifest
 
 STUDIES = Path("var/studies")
+CHECKPOINT_DAYS = 28
+"""Days between two checkpoints of a run, unless its caller says otherwise."""
 
 
 def scenario_show(source: str) -> dict[str, Any]:
@@ -56,11 +58,13 @@ def run_command(
     replications: int | None = None,
     workers: int = 1,
     seed: int | None = None,
+    checkpoint_days: int = CHECKPOINT_DAYS,
     progress: Any = None,
 ) -> dict[str, Any]:
     """Simulate a scenario; the folder holds result.nc, manifest.json and scenario.json.
 
-    Replications that lie there from before, of the same scenario and code, are kept.
+    Replications that lie there from before, of the same scenario and code, are kept; one
+    that was cut off goes on from its last checkpoint, every `checkpoint_days` days (0 = none).
     """
     began = time.perf_counter()
     found = load_scenario(source)
@@ -71,7 +75,13 @@ def run_command(
         raise ScenarioInvalid(f"replications is {count}", field="--replications")
     chain = chain_of(found)
     world, policy = found.world(chain), found.policy()
-    results = RunFolder(out, world, policy).run(count, workers, progress)
+    if checkpoint_days < 0:
+        raise ScenarioInvalid(
+            f"checkpoint_days is {checkpoint_days}",
+            field="--checkpoint-days",
+            remedy="give days, or 0 for no checkpoints",
+        )
+    results = RunFolder(out, world, policy, checkpoint_days).run(count, workers, progress)
     data = dataset(results, network_of(str(chain)).skus.ids)
     write(data, out / "result.nc")
     (out / "scenario.json").write_text(

@@ -1,6 +1,7 @@
 """A run as a folder: replications that are done stay, so a run that was cut off goes on.
 
 ``parts/<replication>.nc`` is written by whoever simulated it, whole or not at all;
+``parts/<replication>.checkpoint`` is there while it is being simulated;
 ``state.json`` says how far the run is and under which key its parts were made. Another
 world, policy or code is another key, and its parts are thrown away.
 """
@@ -35,11 +36,14 @@ class RunFolder:
     home : Path
     world : WorldSpec
     policy : Policy
+    checkpoint_days : int
+        Simulated days between two checkpoints of a replication under way; 0 = none.
     """
 
     home: Path
     world: WorldSpec
     policy: Policy
+    checkpoint_days: int = 0
 
     def key(self) -> str:
         """SHA-256 of everything that decides a replication but its number."""
@@ -77,15 +81,27 @@ class RunFolder:
                 progress(kept + done, replications)
 
         tell(0, len(missing))
-        jobs = [Job(self.world, self.policy, r, part=str(self.part(r))) for r in missing]
+        jobs = [self._job(r, key) for r in missing]
         try:
             run_jobs(jobs, workers, tell)
         except StoretwinError as error:
             done = sum(self.part(r).exists() for r in wanted)
             self._state("failed", key, done, replications, error=str(error))
             raise
+        for left in self.home.glob("parts/*.checkpoint*"):
+            left.unlink()  # of a replication that was cut off just when it was over
         self._state("done", key, replications, replications, seconds_left=0.0)
         return [restored(self.part(r)) for r in wanted]
+
+    def _job(self, replication: int, key: str) -> Job:
+        return Job(
+            self.world,
+            self.policy,
+            replication,
+            part=str(self.part(replication)),
+            part_key=key,
+            checkpoint_days=self.checkpoint_days,
+        )
 
     def _clear_of_others(self, key: str) -> None:
         state = self.home / "state.json"

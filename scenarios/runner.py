@@ -17,6 +17,7 @@ from policies.domain.errors import ScenarioInvalid, StoretwinError
 from policies.domain.facts import DayFacts
 from policies.registry import build_bundle
 from scenarios.worlds import WorldSpec, demand_of, scenario_of
+from twin.checkpoint import Checkpoints
 from twin.output import dataset, write
 from twin.result import RunResult, Trace
 from twin.run import simulate
@@ -56,7 +57,9 @@ class Policy:
 class Job:
     """One run. Only the facts of the KPI window come back, unless `keep_all`.
 
-    With `part` the whole result is written there by the process that made it.
+    With `part` the whole result is written there by the process that made it. With
+    `checkpoint_days` as well, a run of more days than that is kept beside the part every so
+    many days, and goes on from there if it is cut off; `part_key` is what parts are kept under.
     `before_days` days ahead of the window come back too, summed over the chain: they tell
     how much a fortnight differs from the next.
     """
@@ -67,6 +70,8 @@ class Job:
     keep_all: bool = False
     before_days: int = 0
     part: str = ""
+    part_key: str = ""
+    checkpoint_days: int = 0
     trace: Trace = field(default_factory=Trace)
 
 
@@ -100,8 +105,14 @@ def run_job(job: Job) -> Outcome:
     try:
         scenario = scenario_of(world, job.replication)
         bundle = replace(build_bundle(policy.name, policy.as_dict()), name=policy.label)
+        checkpoints = _checkpoints(job)
         result = simulate(
-            scenario, bundle, seed=world.seed, replication=job.replication, trace=job.trace
+            scenario,
+            bundle,
+            seed=world.seed,
+            replication=job.replication,
+            trace=job.trace,
+            checkpoints=checkpoints,
         )
     except StoretwinError as error:
         error.detail = f"{error.detail} ({_named(job)})"
@@ -114,6 +125,8 @@ def run_job(job: Job) -> Outcome:
         ) from error
     if job.part:
         write(dataset([result], scenario.network.skus.ids), Path(job.part))
+        if checkpoints is not None:
+            checkpoints.clear()
     first = world.first_day + world.warmup_days
     facts = result.facts.window(first, world.last_day)
     return Outcome(
@@ -124,6 +137,13 @@ def run_job(job: Job) -> Outcome:
         result if job.keep_all else None,
         chain_total(result.facts, first - job.before_days, first - 1) if job.before_days else None,
     )
+
+
+def _checkpoints(job: Job) -> Checkpoints | None:
+    if not job.part or job.checkpoint_days == 0 or job.world.days <= job.checkpoint_days:
+        return None
+    path = Path(job.part).with_suffix(".checkpoint")
+    return Checkpoints(path, job.checkpoint_days, job.part_key)
 
 
 def chain_total(facts: DayFacts, first: int, last: int) -> DayFacts:

@@ -209,7 +209,10 @@ def carried_loads(network: Network, opening: Opening, now: int) -> list[Load]:
     loads = []
     for i, (origin, destination, due) in enumerate(lanes.tolist()):
         mine = rows[number.ravel() == i]
-        sku, quantity = mine[:, 2].astype(np.int32), mine[:, 3].astype(np.int32)
+        # Two orders of one SKU may have come together: a load has each SKU once.
+        found, line = np.unique(mine[:, 2], return_inverse=True)
+        sku, quantity = found.astype(np.int32), np.zeros(len(found), dtype=np.int32)
+        np.add.at(quantity, line.ravel(), mine[:, 3].astype(np.int32))
         loads.append(
             Load(
                 number=-2 - i,

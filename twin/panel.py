@@ -64,6 +64,21 @@ class GrowingPanel:
             self._sold[:known] = history[len(history) - known :]
         self._next = known
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without rows that nobody reads again; see `__setstate__`."""
+        first = max(self._next - self._reach, 0)
+        state = vars(self) | {"_next": self._next - first, "_capacity": len(self._sold)}
+        rows = slice(first, self._next)
+        return state | {"_sold": self._sold[rows], "_out": self._out[rows]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        capacity = state.pop("_capacity")
+        for name in ("_sold", "_out"):
+            rows = state[name]
+            state[name] = np.empty((capacity, *rows.shape[1:]), dtype=rows.dtype)
+            state[name][: len(rows)] = rows
+        vars(self).update(state)
+
     @property
     def days(self) -> int:
         """Days that a forecaster sees, today's included once it has begun."""

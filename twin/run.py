@@ -10,10 +10,11 @@ import simpy
 
 from policies.bundle import PolicyBundle
 from policies.domain.decision import SUPPLIER, Decision
-from policies.domain.errors import ConservationBroken
+from policies.domain.errors import ConservationBroken, ScenarioInvalid
 from policies.domain.network import DAY_SECONDS
 from policies.domain.receipts import ReceiptColumns
 from twin import checkout, closing
+from twin.checkpoint import Checkpoints, Keeper
 from twin.clock import Phase
 from twin.floor import Floor
 from twin.journal import Journal
@@ -24,6 +25,7 @@ from twin.recorder import Recorder
 from twin.result import RunResult, Trace
 from twin.scenario import Opening, Scenario
 from twin.state import cover_opening, open_state
+from twin.tape import TapedFloor, TapedWatcher, is_done
 
 NO_TRACE = Trace()
 Feed = Callable[[int], ReceiptColumns | None]
@@ -42,6 +44,7 @@ def simulate(
     trace: Trace = NO_TRACE,
     progress: Callable[[int, int], None] | None = None,
     feed: Feed | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> RunResult:
     """Run `scenario` under `bundle` from midnight to midnight.
 
@@ -56,18 +59,27 @@ def simulate(
     progress : callable (days done, days), called after each closing
     feed : Feed, optional
         Where the scenario's receipts are the first stretch only: gives the others.
+    checkpoints : Checkpoints, optional
+        Where the run is kept every few days. If one of this very run lies there, the run
+        goes on from it and ends as if it had never been cut off.
 
     Raises
     ------
     ConservationBroken
         If stock of any (location, SKU) appears or vanishes.
     """
+    if feed is not None and checkpoints is not None:
+        raise ScenarioInvalid(
+            "a run whose receipts come in stretches can't be kept",
+            field="checkpoints",
+            remedy="give the receipts as a whole, or no checkpoints",
+        )
     if scenario.checkout.staffed_lanes == 0:
-        return World(scenario, bundle, seed, replication, trace).run(progress, feed)
+        return World(scenario, bundle, seed, replication, trace, checkpoints).run(progress, feed)
     if feed is not None:
         raise checkout.refuse_feed()
     paid, tills = checkout.pass_tills(scenario, seed, replication)
-    result = World(paid, bundle, seed, replication, trace).run(progress, feed)
+    result = World(paid, bundle, seed, replication, trace, checkpoints).run(progress, feed)
     return checkout.with_lost(result, scenario, tills)
 
 
@@ -75,7 +87,13 @@ class World:
     """One run under way."""
 
     def __init__(
-        self, scenario: Scenario, bundle: PolicyBundle, seed: int, replication: int, trace: Trace
+        self,
+        scenario: Scenario,
+        bundle: PolicyBundle,
+        seed: int,
+        replication: int,
+        trace: Trace,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         began = time.perf_counter()
         self.scenario, self.bundle, self.trace = scenario, bundle, trace
@@ -87,7 +105,9 @@ class World:
         self.journal = Journal(scenario.network, is_on=trace.movements)
         self.floor = Floor(self.state, self.journal, self.first_kpi_day, seed, replication)
         self.recorder = Recorder(self.state, self.journal, self.first_kpi_day)
-        self.logistics = Logistics(self.env, scenario, self.floor, self.recorder, seed, replication)
+        self.keeper = Keeper(self, checkpoints) if checkpoints is not None else None
+        self.tape = self.keeper.tape if self.keeper is not None else None
+        self.logistics = self._logistics()
         self.planner = Planner(scenario, bundle, seed, replication)
         self.decisions: list[Decision] = []
         self.open_loads: list[Load] = []
@@ -108,29 +128,44 @@ class World:
         self, progress: Callable[[int, int], None] | None, feed: Feed | None = None
     ) -> RunResult:
         """All days; any exception inside a process ends the run here."""
-        scenario, env = self.scenario, self.env
+        scenario, keeper = self.scenario, self.keeper
         began = time.perf_counter()
-        for done in range(scenario.days):
+        first = keeper.resume(self) if keeper is not None else 0
+        for done in range(first, scenario.days):
             day = scenario.first_day + done
-            midnight = day * DAY_SECONDS
             if feed is not None and done:
                 self._feed(feed, day)
             self.state.panel.begin_day()
-            if scenario.store.count_lines_per_day > 0:
-                Phase(env, midnight + scenario.count_s, self._timed(self._count))
-            if self.floor.ages.on:
-                Phase(env, midnight + scenario.perishables.expire_s, self._timed(self.floor.expire))
-            if self.floor.pull is None:
-                Phase(env, midnight + scenario.plan_s, self._timed(self._plan))
-            # Events of the next midnight belong to the next day and stay for it.
             started = time.perf_counter()
-            env.run(until=midnight + DAY_SECONDS)
+            self.pass_day(day)
             self.seconds["env"] += time.perf_counter() - started
             self._close(day)
+            if keeper is not None:
+                keeper.keep(self, done + 1)
             if progress is not None:
                 progress(done + 1, scenario.days)
         self.seconds["run"] = time.perf_counter() - began
         return self._result()
+
+    def pass_day(self, day: int) -> None:
+        """Phases and processes of a day; those of the next midnight stay for the next day."""
+        scenario, env, midnight = self.scenario, self.env, day * DAY_SECONDS
+        if scenario.store.count_lines_per_day > 0:
+            Phase(env, midnight + scenario.count_s, self._timed(self._count))
+        if self.floor.ages.on:
+            Phase(env, midnight + scenario.perishables.expire_s, self._timed(self.floor.expire))
+        if self.floor.pull is None:
+            Phase(env, midnight + scenario.plan_s, self._plan_at)
+        env.run(until=midnight + DAY_SECONDS)
+
+    def _logistics(self) -> Logistics:
+        """Processes; with a tape, all they do to the world is noted."""
+        where = (self.env, self.scenario)
+        draws = (self.seed, self.replication)
+        if self.tape is None:
+            return Logistics(*where, self.floor, self.recorder, *draws)
+        floor, watcher = TapedFloor(self.floor, self.tape), TapedWatcher(self.recorder, self.tape)
+        return Logistics(*where, floor, watcher, *draws)
 
     def _feed(self, feed: Feed, day: int) -> None:
         began = time.perf_counter()
@@ -141,6 +176,8 @@ class World:
 
     def _timed(self, act: Callable[[int], None]) -> Callable[[int], None]:
         def timed(now: int) -> None:
+            if self.tape is not None and self.tape.is_replaying:
+                return
             began = time.perf_counter()
             act(now)
             self.seconds["phases"] += time.perf_counter() - began
@@ -150,6 +187,12 @@ class World:
     def _count(self, now: int) -> None:
         for place in self.scenario.network.stores.tolist():
             self.floor.count(place, now)
+
+    def _plan_at(self, now: int) -> None:
+        if self.tape is not None and self.tape.is_replaying:
+            self.logistics.start(*self.tape.next_night(now)[1:])
+            return
+        self._timed(self._plan)(now)
 
     def _plan(self, now: int) -> None:
         self.floor.advance_all(now)
@@ -161,10 +204,12 @@ class World:
         if self.trace.decisions:
             self.decisions.append(decision)
         loads = self.planner.loads(decision, now)
-        self.open_loads = [load for load in self.open_loads if not _is_done(load)] + loads
+        self.open_loads = [load for load in self.open_loads if not is_done(load)] + loads
         for load in loads:
             self.floor.approve(load, now)
         unserved = {stop.location for stop in decision.unserved}
+        if self.tape is not None:
+            self.tape.add_night(now, loads, decision.routes, unserved)
         self.logistics.start(loads, decision.routes, unserved)
 
     def _close(self, day: int) -> None:
@@ -191,6 +236,8 @@ class World:
             np.add.at(stock.transit[place], load.sku, load.ordered)
             stock.on_road[place] += int(load.ordered.sum())
         self.open_loads.append(load)
+        if self.tape is not None:
+            self.tape.open[load.number] = load
         self.logistics.carry_over(load)
 
     def _check_transit(self) -> None:
@@ -253,7 +300,7 @@ class World:
         book, physical = stock.book.copy(), stock.physical.copy()
         rows = [np.zeros((0, 5), dtype=np.int64)]
         for load in self.open_loads:
-            if _is_done(load):
+            if is_done(load):
                 continue
             quantity = load.ordered if load.origin == SUPPLIER else load.shipped
             if load.shipped_s < 0 and load.origin != SUPPLIER:
@@ -269,8 +316,3 @@ class World:
             block = np.stack([*ends, load.sku, quantity, when], axis=1)
             rows.append(block[quantity > 0])
         return Opening(book, physical, np.concatenate(rows), self.state.panel.history())
-
-
-def _is_done(load: Load) -> bool:
-    """Received, or cut to nothing."""
-    return load.received_s >= 0 or (load.shipped_s >= 0 and load.total_shipped == 0)

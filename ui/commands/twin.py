@@ -63,15 +63,25 @@ def run(
     replications: Annotated[int | None, typer.Option(help="Seeds of the run.")] = None,
     workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Master seed.")] = None,
+    checkpoint_days: Annotated[
+        int, typer.Option(help="Simulated days between checkpoints; 0 = none.")
+    ] = 28,
     as_json: Json = False,
 ) -> None:
-    """Simulate a scenario.
+    """Simulate a scenario. Cut off and started again, it goes on where it was.
 
     Example: storetwin run tiny --replications 5 --workers 2 --out var/runs/tiny
     """
     from scenarios.commands import run_command
 
-    result = run_command(scenario, out=out, replications=replications, workers=workers, seed=seed)
+    result = run_command(
+        scenario,
+        out=out,
+        replications=replications,
+        workers=workers,
+        seed=seed,
+        checkpoint_days=checkpoint_days,
+    )
     answer(result, as_json=as_json)
 
 
