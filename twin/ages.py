@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.decision import SUPPLIER
-from policies.domain.errors import ConservationBroken
+from policies.domain.errors import ConservationBroken, ScenarioInvalid
 from policies.domain.network import IntArray
 from twin import age_touches, draws
 from twin.age_touches import AgeClasses
 from twin.journal import Journal
 from twin.loads import Load
+from twin.scenario import Opening
 from twin.state import State
 
 
@@ -25,10 +26,13 @@ class Ages:
     ----------
     state : State
     journal : Journal, is told of write-offs
+    opening : Opening, whose ages are taken where it knows them
     seed, replication : int, for which customers take the youngest
     """
 
-    def __init__(self, state: State, journal: Journal, seed: int, replication: int) -> None:
+    def __init__(
+        self, state: State, journal: Journal, opening: Opening, seed: int, replication: int
+    ) -> None:
         network, rules = state.network, state.scenario.perishables
         places, skus = network.shape
         self.state, self.journal = state, journal
@@ -56,24 +60,102 @@ class Ages:
         self._travelling: dict[int, tuple[int, npt.NDArray[np.int32]]] = {}
         self._quantity = np.zeros(shape, dtype=np.int32)
         self._found = np.zeros(shape, dtype=np.int32)
-        self._spread_opening()
+        self._spread_opening(opening.expiring)
 
     @property
     def on(self) -> bool:
         """Whether anything expires in this run."""
         return self.longest > 0
 
-    def _spread_opening(self) -> None:
-        """Opening stock is of all ages alike; what does not divide is the freshest."""
+    def _spread_opening(self, known: npt.NDArray[np.int64]) -> None:
+        """Opening stock by its known ages, the rest of all ages alike; its odd ones are fresh."""
         classes = self.classes
         stock = self.state.stock.physical[:, classes.member]
         classes.held[:] = stock
+        place, p, day, units = self._perishable(known, sku=1).T
+        np.add.at(classes.units, (place, p, self._slot(p, day)), units.astype(np.int32))
+        rest = stock - classes.units.sum(axis=2, dtype=np.int32)
+        if (rest < 0).any():
+            raise self._too_many("opening.expiring", *np.argwhere(rest < 0)[0].tolist())
         for p, life in enumerate(classes.life.tolist()):
-            each = stock[:, p] // life
+            each = rest[:, p] // life
             for ahead in range(life):
-                classes.units[:, p, (self.oldest + ahead) % self.longest] = each
+                classes.units[:, p, (self.oldest + ahead) % self.longest] += each
             freshest = (self.oldest + life - 1) % self.longest
-            classes.units[:, p, freshest] += stock[:, p] - each * life
+            classes.units[:, p, freshest] += rest[:, p] - each * life
+
+    def _perishable(self, rows: npt.NDArray[np.int64], sku: int) -> npt.NDArray[np.int64]:
+        """`rows` of SKUs that expire, with their class row in place of column `sku`."""
+        p = self.classes.row[rows[:, sku]]
+        kept = rows[p >= 0].copy()
+        kept[:, sku] = p[p >= 0]
+        return kept
+
+    def _slot(
+        self, p: npt.NDArray[np.integer], day: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.int64]:
+        """(n,) where units of `day` lie; past ones expire tonight, none lives past fresh ones."""
+        ahead = np.clip(day - self.oldest, 0, self.classes.life[p] - 1)
+        return np.asarray((self.oldest + ahead) % max(self.longest, 1), dtype=np.int64)
+
+    def _too_many(self, field: str, place: int, p: int) -> ScenarioInvalid:
+        network = self.state.network
+        return ScenarioInvalid(
+            f"ages of more {network.skus.ids[self.classes.member[p]]} than there is",
+            field=field,
+            row=network.locations.ids[place],
+            remedy="give ages for what is on hand in truth, or for less of it",
+        )
+
+    def carried(self, load: Load, known: npt.NDArray[np.int64]) -> None:
+        """An open order of a warm start; `known` as in ``Opening.expiring_on_way``."""
+        if not self.on or load.origin == SUPPLIER:
+            return
+        rows = known[(known[:, :3] == (load.origin, load.destination, load.due_s)).all(axis=1)]
+        _, _, _, p, day, units = self._perishable(rows, sku=3).T
+        line = np.searchsorted(load.sku, self.classes.member[p])
+        came = np.zeros((len(load.sku), self.longest), dtype=np.int32)
+        ahead: npt.NDArray[np.int64] = (self._slot(p, day) - self.oldest) % self.longest
+        is_line = load.sku[np.minimum(line, len(load.sku) - 1)] == self.classes.member[p]
+        np.add.at(came, (line[is_line], ahead[is_line]), units[is_line].astype(np.int32))
+        rest = load.shipped - came.sum(axis=1, dtype=np.int32)
+        if not is_line.all() or (rest < 0).any():
+            wrong = int(p[~is_line][0]) if not is_line.all() else -1
+            wrong = wrong if wrong >= 0 else int(self.classes.row[load.sku[rest < 0][0]])
+            raise self._too_many("opening.expiring_on_way", load.destination, wrong)
+        row = self.classes.row[load.sku]
+        ages = np.flatnonzero(row >= 0)
+        came[ages, self.classes.life[row[ages]] - 1] += rest[ages]
+        self._travelling[load.number] = (self.oldest, came)
+
+    def settle_all(self) -> None:
+        """Take off what customers took anywhere since the last touch."""
+        member = self.classes.member
+        for place in range(len(self.classes.held)):
+            self._settle(place, member, np.zeros(len(member), dtype=np.int32))
+
+    def known(self) -> npt.NDArray[np.int64]:
+        """Stock by age as it was last settled, as ``Opening.expiring``."""
+        if not self.on:
+            return np.zeros((0, 4), dtype=np.int64)
+        place, p, slot = np.nonzero(self.classes.units)
+        day = self.oldest + (slot - self.oldest) % self.longest
+        units = self.classes.units[place, p, slot]
+        return np.stack([place, self.classes.member[p], day, units], axis=1).astype(np.int64)
+
+    def known_of(self, load: Load, quantity: IntArray, due_s: int) -> npt.NDArray[np.int64]:
+        """The same of an open load, as ``expiring_on_way``; `quantity` (n,) leaves if it must."""
+        if not self.on or load.origin == SUPPLIER:
+            return np.zeros((0, 6), dtype=np.int64)
+        since, came = self.oldest, np.zeros((len(load.sku), self.longest), dtype=np.int32)
+        if load.shipped_s >= 0:
+            since, came = self._travelling[load.number]
+        else:
+            age_touches.load_up(self.classes, load.origin, load.sku, quantity, self.oldest, came)
+        line, ahead = np.nonzero(came)
+        lane = [np.full(len(line), end) for end in (load.origin, load.destination, due_s)]
+        day = np.maximum(since + ahead, self.oldest)
+        return np.stack([*lane, load.sku[line], day, came[line, ahead]], axis=1).astype(np.int64)
 
     def left(self, load: Load) -> None:
         """A load has left its origin's stock: its goods take their ages along."""

@@ -14,6 +14,7 @@ from twin.arrays import Mode
 from twin.journal import Journal
 from twin.loads import Load
 from twin.pull import Pull
+from twin.scenario import Opening
 from twin.state import State
 
 
@@ -27,12 +28,19 @@ class Floor:
     ----------
     state : State
     journal : Journal, keeps movement rows and documents (or nothing)
+    opening : Opening, the ages of what is in stock
     first_kpi_day : int
     seed, replication : int, for errors at receipt and count samples
     """
 
     def __init__(
-        self, state: State, journal: Journal, first_kpi_day: int, seed: int, replication: int
+        self,
+        state: State,
+        journal: Journal,
+        opening: Opening,
+        first_kpi_day: int,
+        seed: int,
+        replication: int,
     ) -> None:
         self.state = state
         self.journal = journal
@@ -54,7 +62,7 @@ class Floor:
             int(place): np.flatnonzero(network.listed[place]).astype(np.int32)
             for place in network.stores
         }
-        self.ages = Ages(state, journal, seed, replication)
+        self.ages = Ages(state, journal, opening, seed, replication)
         self.pull = (
             Pull(state, scenario.pull, is_traced=journal.on) if scenario.pull is not None else None
         )

@@ -103,7 +103,7 @@ class World:
         self.state = open_state(scenario, opening, seed, replication)
         self.env = simpy.Environment(initial_time=scenario.first_day * DAY_SECONDS)
         self.journal = Journal(scenario.network, is_on=trace.movements)
-        self.floor = Floor(self.state, self.journal, self.first_kpi_day, seed, replication)
+        self.floor = Floor(self.state, self.journal, opening, self.first_kpi_day, seed, replication)
         self.recorder = Recorder(self.state, self.journal, self.first_kpi_day)
         self.keeper = Keeper(self, checkpoints) if checkpoints is not None else None
         self.tape = self.keeper.tape if self.keeper is not None else None
@@ -113,6 +113,7 @@ class World:
         self.open_loads: list[Load] = []
         self.journal.opening(self.state.stock.book, int(self.env.now))
         for load in carried_loads(scenario.network, opening, int(self.env.now)):
+            self.floor.ages.carried(load, opening.expiring_on_way)
             self._carry_over(load)
         self.recorder.opened()
         self.seconds = {
@@ -298,7 +299,9 @@ class World:
         """Stock, open orders and recent sales: the opening of a run that goes on."""
         stock = self.state.stock
         book, physical = stock.book.copy(), stock.physical.copy()
-        rows = [np.zeros((0, 5), dtype=np.int64)]
+        ages, rows = self.floor.ages, [np.zeros((0, 5), dtype=np.int64)]
+        ages.settle_all()
+        aged = [np.zeros((0, 6), dtype=np.int64)]
         for load in self.open_loads:
             if is_done(load):
                 continue
@@ -310,9 +313,17 @@ class World:
                 np.subtract.at(book[load.origin], load.sku, quantity)
                 np.subtract.at(physical[load.origin], load.sku, quantity)
             due = load.due_s if load.due_s >= 0 else self.logistics.expected_s(load)
+            aged.append(ages.known_of(load, quantity, due))
             lane = (load.origin, load.destination)
             ends = [np.full(len(load.sku), end, dtype=np.int64) for end in lane]
             when = np.full(len(load.sku), due, dtype=np.int64)
             block = np.stack([*ends, load.sku, quantity, when], axis=1)
             rows.append(block[quantity > 0])
-        return Opening(book, physical, np.concatenate(rows), self.state.panel.history())
+        return Opening(
+            book,
+            physical,
+            np.concatenate(rows),
+            self.state.panel.history(),
+            ages.known(),
+            np.concatenate(aged),
+        )

@@ -223,6 +223,10 @@ class Opening:
     on_order_lines : open orders as (origin, destination, sku, quantity, due_s) rows,
         (N, 5) int64; origin −1 = supplier
     sold : (H, L, K) int32 or None, the sales panel before day 0, newest last
+    expiring : (N, 4) int64, (location, sku, last day of sale, units) of stock in truth; what
+        is in no row is of all ages alike
+    expiring_on_way : (N, 6) int64, (origin, destination, due_s, sku, last day, units) of open
+        orders; what is in no row is fresh
     """
 
     book: npt.NDArray[np.int32]
@@ -231,6 +235,12 @@ class Opening:
         default_factory=lambda: np.zeros((0, 5), dtype=np.int64)
     )
     sold: npt.NDArray[np.integer] | None = None
+    expiring: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros((0, 4), dtype=np.int64)
+    )
+    expiring_on_way: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros((0, 6), dtype=np.int64)
+    )
 
 
 @dataclass(frozen=True)
