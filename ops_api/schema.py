@@ -9,6 +9,7 @@ from ops_api.masterdata import tables as masterdata
 from ops_api.people import tables as people
 from ops_api.planning import tables as planning
 from ops_api.purchasing import tables as purchasing
+from ops_api.quality import tables as quality
 from ops_api.reservations import tables as reservations
 from ops_api.returns import tables as returns
 from ops_api.tasks import tables as tasks
@@ -22,6 +23,7 @@ TABLE_MODULES = (
     people,
     planning,
     purchasing,
+    quality,
     reservations,
     returns,
     tasks,

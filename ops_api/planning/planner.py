@@ -37,6 +37,8 @@ from ops_api.planning.tables import (
     ROUTES,
 )
 from ops_api.planning.view import panel_from_sql, view_from_sql
+from ops_api.quality.rules import Finding
+from ops_api.quality.service import blocked, keep_counts, left_out
 from ops_api.transfers.documents import PLANNER
 from policies.bundle import PolicyBundle
 from policies.domain.decision import Decision
@@ -213,6 +215,10 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
     bundle = checked(release.content).bundle()
     scope = _scope(night.network, release, pilots)
     with reading(night.engine) as connection:
+        # A SKU with a pack of zero units, a store no truck reaches: better no order than that.
+        barred, found = left_out(connection, night.network)
+        if barred is not None:
+            scope = ~barred if scope is None else scope & ~barred
         forecast, panel_days = current_forecast(
             connection, night.network, release.id, bundle, night.as_of_s, night.rules, night.reader
         )
@@ -240,6 +246,8 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
         if release.state == ACTIVE:
             store_lines(connection, night.network, safety_units(forecast, night.network))
         _write(connection, rows)
+        keep_counts(connection, found, night.now)
+        _say_left_out(connection, plan_id, found)
         _finish(connection, plan_id, view, decision, rows, night.now, started)
 
 
@@ -335,6 +343,11 @@ def _write(connection: Connection, rows: PlanRows) -> None:
     ):
         if values:
             connection.execute(insert(table), values)
+
+
+def _say_left_out(connection: Connection, plan_id: str, found: dict[str, list[Finding]]) -> None:
+    names = sum(len(subjects) for subjects in blocked(found).values())
+    connection.execute(update(PLANS).where(PLANS.c.id == plan_id).values(left_out=names))
 
 
 def _finish(

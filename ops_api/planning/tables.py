@@ -82,6 +82,8 @@ PLANS = Table(
     Column("routes", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="1"),
     Column("error", Text, nullable=False, server_default=""),
+    # SKUs and locations that blocking rules of data quality kept out.
+    Column("left_out", Integer, nullable=False, server_default="0"),
     UniqueConstraint("release_id", "business_day"),
 )
 FORECASTS = Table(

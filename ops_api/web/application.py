@@ -23,6 +23,7 @@ from ops_api.periods import routes as periods
 from ops_api.planning import routes as planning
 from ops_api.planning.safety import queue_needs
 from ops_api.purchasing import routes as purchasing
+from ops_api.quality import routes as quality
 from ops_api.reservations import routes as reservations
 from ops_api.returns import routes as returns
 from ops_api.sales import routes as sales
@@ -46,6 +47,7 @@ SLICES = (
     periods,
     planning,
     purchasing,
+    quality,
     reservations,
     returns,
     sales,
