@@ -59,10 +59,8 @@ class SalesPanel:
 class Forecast:
     """Demand per (location, SKU): level, weekday profile and spread, frozen at issue.
 
-    Mean of day ``d`` = ``level[l, k] * weekday[l, d.weekday()]``. The quantile of a
-    total over consecutive days is ``mean + z[b, q] * sqrt(variance_ratio * mean)``
-    with `z` pooled and calibrated over series by mean bucket ``b``, or negative
-    binomial where no table is given.
+    Mean of day ``d`` = ``level[l, k] * weekday[l, d.weekday()]``. The total over
+    consecutive days is negative binomial with that mean and `variance_ratio`.
 
     Attributes
     ----------

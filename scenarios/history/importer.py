@@ -21,7 +21,7 @@ from scenarios.history.mapping import Mapping, load_mapping
 from scenarios.history.reader import read_history
 from scenarios.history.report import ImportReport
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the files of an imported history change their form."""
 META = "meta.json"
 

@@ -25,7 +25,7 @@ SALES_COLUMNS = (
 )  # fmt: skip
 SIDE_COLUMNS = {
     "items": (
-        "sku_id", "category", "name", "size", "gtin", "pack_size", "unit_cost",
+        "sku_id", "category", "subcategory", "name", "size", "gtin", "pack_size", "unit_cost",
         "shelf_life_days", "mass_g", "volume_cm3",
     ),
     "stores": ("store_id", "name", "kind", "lat", "lon", "tz", "opens", "closes"),

@@ -219,6 +219,8 @@ def _items(context: Context, frame: pd.DataFrame | None, written: Written) -> pd
     for name in ("category", "name", "size"):
         given = out[name] if name in out else pd.Series([""] * len(out))
         out[name] = given.fillna("").astype(str)
+    if "subcategory" in out:
+        out["subcategory"] = out["subcategory"].fillna("").astype(str)
     return out
 
 

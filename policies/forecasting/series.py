@@ -1,0 +1,205 @@
+"""Series of daily sales side by side, and a forecast of them: what back-tested models share.
+
+S series (a store's SKU, or a store's category) stand over D days, the newest last. A day
+counts for the share of its open time with stock: what an empty shelf sold says nothing of
+demand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.domain.errors import InvalidInput
+
+Floats = npt.NDArray[np.float64]
+Float32s = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+WHOLE_DAY, PART_DAY = 0.99, 0.3
+"""Shares of a day in stock from which it counts as whole, and at all."""
+
+
+class Fallback(IntEnum):
+    """Why a series is not forecast by the model itself."""
+
+    NONE = 0
+    NEVER_SOLD = 1
+    TOO_NEW = 2
+
+
+@dataclass(frozen=True)
+class SeriesPanel:
+    """Daily sales of S series over D days, and what is planned for the days after.
+
+    Attributes
+    ----------
+    sold : (S, D) float32, units sold
+    in_stock : (S, D) float32 from 0 to 1, share of the open time with stock
+    promotion : (S, P) float32 ≥ 0, depth of the price cut (a share), P ≥ D: known plan
+    holiday : (P,) bool, P ≥ D
+    first_weekday : int, weekday (Monday = 0) of the first day
+    store, group : (S,) int64, the series' store and category
+    names : tuple of str, length S
+    """
+
+    sold: Float32s
+    in_stock: Float32s
+    promotion: Float32s
+    holiday: npt.NDArray[np.bool_]
+    first_weekday: int
+    store: Ints
+    group: Ints
+    names: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.sold.ndim != 2:
+            raise InvalidInput("sold is not (series, days)", field="panel.sold")
+        size, days = self.sold.shape
+        for name, shape in (
+            ("in_stock", (size, days)),
+            ("store", (size,)),
+            ("group", (size,)),
+        ):
+            if getattr(self, name).shape != shape:
+                raise InvalidInput(
+                    f"{name} has shape {getattr(self, name).shape}, expected {shape}",
+                    field=f"panel.{name}",
+                )
+        planned = self.promotion.shape[1] if self.promotion.ndim == 2 else -1
+        if self.promotion.shape != (size, planned) or planned < days:
+            raise InvalidInput(
+                f"promotion has shape {self.promotion.shape}, expected ({size}, ≥ {days})",
+                field="panel.promotion",
+                remedy="give the plan from the first day of sales on",
+            )
+        if self.holiday.shape != (planned,):
+            raise InvalidInput(
+                f"holiday has {self.holiday.shape} days, the plan {planned}", field="panel.holiday"
+            )
+        for name in ("sold", "in_stock", "promotion"):
+            value = getattr(self, name)
+            # A NaN fails both comparisons.
+            fits = (value >= 0) & (value < np.inf)
+            if not fits.all():
+                series, day = np.argwhere(~fits)[0].tolist()
+                raise InvalidInput(
+                    f"{name} of day {day} is {value[series, day]}",
+                    field=f"panel.{name}",
+                    row=self.names[series] if self.names else series,
+                    remedy="give numbers from 0 on, none missing; returns apart",
+                )
+
+    @property
+    def is_whole(self) -> npt.NDArray[np.bool_]:
+        """(S, D): in stock all day."""
+        return self.in_stock >= WHOLE_DAY
+
+    @property
+    def exposure(self) -> Float32s:
+        """(S, D) share of the day that its sales speak for; 0 where too little to tell."""
+        return np.where(self.in_stock >= PART_DAY, self.in_stock, np.float32(0.0))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(S, D)."""
+        return int(self.sold.shape[0]), int(self.sold.shape[1])
+
+    def until(self, day: int, plan_days: int) -> SeriesPanel:
+        """What was known at the end of day number `day` - 1, with a plan of so many days."""
+        planned = day + plan_days
+        if planned > self.promotion.shape[1]:
+            raise InvalidInput(
+                f"the plan ends {planned - self.promotion.shape[1]} days too early",
+                field="panel.promotion",
+                remedy="give promotions and holidays of the whole horizon",
+            )
+        return replace(
+            self,
+            sold=self.sold[:, :day],
+            in_stock=self.in_stock[:, :day],
+            promotion=self.promotion[:, :planned],
+            holiday=self.holiday[:planned],
+        )
+
+    def weekdays(self, first: int, days: int) -> Ints:
+        """(days,) weekday numbers from day number `first` on."""
+        return (self.first_weekday + first + np.arange(days)) % 7
+
+
+class Spread(Protocol):
+    """How demand scatters about its mean."""
+
+    def of_days(self, mean: Float32s, fractile: float) -> Floats:
+        """(S, H) quantile of each day; `mean` is (S, H)."""
+
+    def of_total(self, mean: Floats, fractile: float, days: int) -> Floats:
+        """(S,) quantile of the total of so many days; `mean` is the total's, (S,)."""
+
+
+@dataclass(frozen=True)
+class SeriesForecast:
+    """Demand of S series over the H days after the panel's last.
+
+    Attributes
+    ----------
+    mean : (S, H) float32, expected units of each day
+    spread : Spread
+    provenance : str, the model and its settings
+    fallback : (S,) int8, :class:`Fallback` of each series
+    """
+
+    mean: Float32s
+    spread: Spread
+    provenance: str
+    fallback: npt.NDArray[np.int8]
+
+    def quantile(self, fractile: float) -> Floats:
+        """(S, H) units that cover a day's demand with probability `fractile`."""
+        _check_fractile(fractile)
+        return self.spread.of_days(self.mean, fractile)
+
+    def total_quantile(self, fractile: float, days: int, first: int = 0) -> Floats:
+        """(S,) units that cover the total of `days` days from day `first` of the horizon.
+
+        Never the sum of the daily quantiles: that would about double safety stock. It lies
+        between the largest day's quantile and that sum.
+        """
+        _check_fractile(fractile)
+        if not 1 <= days <= self.mean.shape[1] - first:
+            raise InvalidInput(
+                f"a total of {days} days from day {first} on, of {self.mean.shape[1]}",
+                field="days",
+                remedy="ask inside the horizon",
+            )
+        window = self.mean[:, first : first + days]
+        daily = self.spread.of_days(window, fractile)
+        total = self.spread.of_total(window.sum(axis=1, dtype=np.float64), fractile, days)
+        out: Floats = np.clip(total, daily.max(axis=1), daily.sum(axis=1))
+        return out
+
+
+def _check_fractile(fractile: float) -> None:
+    if not 0 < fractile < 1:
+        raise InvalidInput(
+            f"fractile is {fractile}", field="fractile", remedy="give a number between 0 and 1"
+        )
+
+
+class SeriesModel(Protocol):
+    """What a back-test can run."""
+
+    def fit(self, panel: SeriesPanel, horizon: int) -> FittedModel:
+        """Learn from the panel; `horizon` days will be asked for."""
+
+
+class FittedModel(Protocol):
+    """A model that has learnt."""
+
+    def forecast(self, panel: SeriesPanel) -> SeriesForecast:
+        """The days after the panel's last day; the panel holds their plan."""

@@ -1,0 +1,219 @@
+"""An imported history as series of daily sales, the busiest first."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from policies.domain.errors import InvalidInput
+from policies.forecasting.series import Floats, Ints, SeriesPanel
+from scenarios.history.holidays import holidays
+from scenarios.history.importer import History
+
+LEVELS = ("store-sku", "store-category")
+DAY_SECONDS = 86_400
+HOUR_SECONDS = 3_600
+
+
+def series_of(
+    history: History, *, level: str, series: int, until_day: int, first_origin: int
+) -> SeriesPanel:
+    """The `series` that sold most before `first_origin`, over days 0 … `until_day` - 1.
+
+    A stock-out counts for the share of a day that the chain sells in its hours; of a
+    category, for the mean of what its SKUs that ever sold in the store lost. A promotion is
+    the depth of the price cut (1 where the source tells only that there was one), of a
+    category the mean over those SKUs.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown level, no series, or sales that are all zero.
+    """
+    if level not in LEVELS:
+        raise InvalidInput(
+            f"no level {level!r}", field="level", remedy=f"choose {' or '.join(LEVELS)}"
+        )
+    if series < 1:
+        raise InvalidInput(f"{series} series", field="series", remedy="give at least 1")
+    groups, categories = _categories(history)
+    item = groups if level == "store-category" else np.arange(len(groups))
+    width = int(item.max(initial=-1)) + 1
+    sums = _sums(history, item, width, until_day)
+    keys, table = sums
+    before = table[:, :first_origin].sum(axis=1)
+    if not len(keys) or before.max(initial=0) <= 0:
+        raise InvalidInput(
+            "no series sold anything before the first origin",
+            field="history",
+            remedy="give a history with sales in its first days",
+        )
+    order = np.argsort(-before, kind="stable")[:series]
+    order = order[before[order] > 0]
+    keys, sold = keys[order], table[order]
+    store, member = keys // width, keys % width
+    index = _Cells(history, item, width, keys, until_day, hours_of(history, first_origin))
+    names = categories if level == "store-category" else list(history.receipts.sku_ids)
+    flags = np.array(_holidays(history, until_day), dtype=np.bool_)
+    return SeriesPanel(
+        sold=sold.astype(np.float32),
+        in_stock=(1.0 - index.out_of_stock()).astype(np.float32),
+        promotion=index.promotions().astype(np.float32),
+        holiday=flags,
+        first_weekday=history.start_date.weekday(),
+        store=store,
+        group=groups[member] if level == "store-sku" else member,
+        names=tuple(
+            f"{history.receipts.store_ids[s]} / {names[m]}"
+            for s, m in zip(store.tolist(), member.tolist(), strict=True)
+        ),
+    )
+
+
+def days_of(history: History) -> int:
+    """Days from the first to the last with a sale."""
+    return int(history.receipts.t_s.max(initial=-1)) // DAY_SECONDS + 1
+
+
+def hours_of(history: History, until_day: int) -> Floats:
+    """(24,) share of the chain's units by hour of the day, of the days before `until_day`."""
+    t, units = history.receipts.t_s, history.receipts.quantity
+    early = t < until_day * DAY_SECONDS
+    hour = t[early] % DAY_SECONDS // HOUR_SECONDS
+    out = np.bincount(hour, units[early], minlength=24).astype(np.float64)
+    return np.asarray(out / max(out.sum(), 1.0))
+
+
+def _categories(history: History) -> tuple[Ints, list[str]]:
+    """((K,) category number of each SKU of the receipts, names); the finest there is."""
+    items = history.items
+    column = next((name for name in ("subcategory", "category") if name in items), None)
+    if column is None:
+        return np.zeros(len(history.receipts.sku_ids), dtype=np.int64), ["all"]
+    of = dict(zip(items["sku_id"].astype(str), items[column].astype(str), strict=True))
+    told = [of.get(sku, "") for sku in history.receipts.sku_ids]
+    names = sorted(set(told))
+    number = {name: i for i, name in enumerate(names)}
+    return np.array([number[name] for name in told], dtype=np.int64), names
+
+
+def _sums(
+    history: History, item: npt.NDArray[np.int64], width: int, until_day: int
+) -> tuple[Ints, Floats]:
+    """((N,) keys store · width + item, (N, D) units), store by store."""
+    receipts = history.receipts
+    keys, tables = [], []
+    for number in range(len(receipts.store_ids)):
+        rows = receipts.store(number)
+        day = receipts.t_s[rows] // DAY_SECONDS
+        inside = day < until_day
+        member = item[receipts.sku[rows][inside]]
+        found, at = np.unique(member, return_inverse=True)
+        units = np.bincount(
+            at * until_day + day[inside],
+            receipts.quantity[rows][inside],
+            minlength=len(found) * until_day,
+        )
+        keys.append(number * width + found)
+        tables.append(units.reshape(len(found), until_day))
+    if not keys:
+        return np.zeros(0, dtype=np.int64), np.zeros((0, until_day))
+    return np.concatenate(keys), np.concatenate(tables)
+
+
+class _Cells:
+    """Side tables spread over the chosen series and days."""
+
+    def __init__(
+        self, history: History, item: Ints, width: int, keys: Ints, until_day: int, hours: Floats
+    ) -> None:
+        self.history, self.keys, self.days = history, keys, until_day
+        self.hours = hours
+        self.order = np.argsort(keys)
+        self.store = {name: i for i, name in enumerate(history.receipts.store_ids)}
+        self.sku = {name: i for i, name in enumerate(history.receipts.sku_ids)}
+        self.item, self.width = item, width
+        self.start = np.datetime64(history.start_date)
+        self.members = self._members()
+
+    def out_of_stock(self) -> Floats:
+        """(S, D) share of a day's usual sales that fell into hours without stock."""
+        out = np.zeros((len(self.keys), self.days))
+        table = self.history.stockouts
+        if table is None or not len(table):
+            return out
+        row = self._rows(table)
+        begin, end = (self._seconds(table[name]) for name in ("start", "end"))
+        sums = np.concatenate([[0.0], np.cumsum(self.hours)])
+        at = np.arange(25) * HOUR_SECONDS
+        first, last = begin // DAY_SECONDS, (end - 1) // DAY_SECONDS
+        for step in range(int((last - first).max(initial=0)) + 1):
+            day = first + step
+            midnight = day * DAY_SECONDS
+            until = np.interp(np.minimum(end - midnight, DAY_SECONDS), at, sums)
+            lost = until - np.interp(np.maximum(begin - midnight, 0), at, sums)
+            fits = (row >= 0) & (day >= 0) & (day < self.days) & (day <= last)
+            np.add.at(out, (row[fits], day[fits]), lost[fits])
+        return np.minimum(out / self.members[:, None], 1.0)
+
+    def promotions(self) -> Floats:
+        """(S, D) depth of the price cut, by days."""
+        out = np.zeros((len(self.keys), self.days))
+        table = self.history.table("promotions")
+        if table is None or not len(table):
+            return out
+        row = self._rows(table)
+        depth = np.ones(len(table))
+        if "depth" in table:
+            told = table["depth"].to_numpy(dtype=np.float64)
+            depth = np.where(np.isfinite(told), np.clip(told, 0.0, 1.0), 1.0)
+        begin, end = (self._seconds(table[name]) for name in ("start", "end"))
+        first, last = begin // DAY_SECONDS, (end - 1) // DAY_SECONDS
+        for step in range(int((last - first).max(initial=0)) + 1):
+            day = first + step
+            fits = (row >= 0) & (day >= 0) & (day < self.days) & (day <= last)
+            np.add.at(out, (row[fits], day[fits]), depth[fits])
+        return np.minimum(out / self.members[:, None], 1.0)
+
+    def _rows(self, table: pd.DataFrame) -> Ints:
+        """(N,) series of each row of a table, -1 where it is none of the chosen."""
+        store = table["store_id"].astype(str).map(self.store).to_numpy(dtype=np.float64)
+        sku = table["sku_id"].astype(str).map(self.sku).to_numpy(dtype=np.float64)
+        known = np.isfinite(store) & np.isfinite(sku)
+        key = np.full(len(table), -1, dtype=np.int64)
+        key[known] = (
+            store[known].astype(np.int64) * self.width + self.item[sku[known].astype(np.int64)]
+        )
+        at = np.searchsorted(self.keys[self.order], key)
+        at = np.minimum(at, len(self.keys) - 1)
+        found = self.order[at]
+        return np.where(self.keys[found] == key, found, -1)
+
+    def _seconds(self, column: pd.Series) -> Ints:
+        told = column.to_numpy().astype("datetime64[s]") - self.start.astype("datetime64[s]")
+        return np.asarray(told.astype(np.int64))
+
+    def _members(self) -> Floats:
+        """(S,) SKUs of a series that its store ever sold."""
+        receipts = self.history.receipts
+        out = np.ones(len(self.keys))
+        for number in np.unique(self.keys // self.width).tolist():
+            ever = np.unique(receipts.sku[receipts.store(number)])
+            count = np.bincount(self.item[ever], minlength=self.width)
+            mine = self.keys // self.width == number
+            out[mine] = count[self.keys[mine] % self.width]
+        return np.maximum(out, 1.0)
+
+
+def _holidays(history: History, days: int) -> list[bool]:
+    first = history.start_date
+    last = first + dt.timedelta(days - 1)
+    table = history.table("calendar")
+    if table is not None and "holiday" in table:
+        told = dict(zip(pd.to_datetime(table["date"]).dt.date, table["holiday"], strict=True))
+        return [bool(told.get(first + dt.timedelta(day), False)) for day in range(days)]
+    known = set(holidays(history.country, first, last))
+    return [first + dt.timedelta(day) in known for day in range(days)]
