@@ -14,6 +14,7 @@ from ops_api.reservations import tables as reservations
 from ops_api.returns import tables as returns
 from ops_api.tasks import tables as tasks
 from ops_api.transfers import tables as transfers
+from ops_api.workbooks import tables as workbooks
 from ops_api.writeoffs import tables as writeoffs
 
 TABLE_MODULES = (
@@ -28,6 +29,7 @@ TABLE_MODULES = (
     returns,
     tasks,
     transfers,
+    workbooks,
     writeoffs,
 )
 

@@ -22,7 +22,7 @@ class Settings:
     clock : callable that gives the aware time
     cookie_secure : False only where the service is served over plain HTTP on one machine
     check_answers : validate every answer against its schema (tests)
-    max_body_bytes, max_batch_lines : limits of one request
+    max_body_bytes, max_batch_lines, max_file_bytes : limits of one request
     log_in_limit : tries per minute and address, in the words of flask-limiter
     write_off_limit_cents, auto_approve_cents : what needs no second person
     write_off_photo_cents : value from which a write-off needs a picture
@@ -41,6 +41,7 @@ class Settings:
     check_answers: bool = False
     max_body_bytes: int = 2_000_000
     max_batch_lines: int = 1_000
+    max_file_bytes: int = 20_000_000
     log_in_limit: str = "10 per minute"
     write_off_limit_cents: int = 5_000
     auto_approve_cents: int = 0

@@ -38,6 +38,8 @@ CHANGEABLE = (
     "serial_tracked",
 )
 
+_CHUNK = 5_000
+
 
 @dataclass(frozen=True)
 class SkuChange:
@@ -63,10 +65,12 @@ def change_skus(
         Refused SKUs: unknown, changed meanwhile, or of a category the network lacks.
     """
     refused: dict[str, StoretwinError] = {}
+    names = sorted({one.sku for one in changes})
     known = {
         row.id: row
+        for start in range(0, len(names), _CHUNK)
         for row in connection.execute(
-            select(SKUS).where(SKUS.c.id.in_([one.sku for one in changes])).with_for_update()
+            select(SKUS).where(SKUS.c.id.in_(names[start : start + _CHUNK])).with_for_update()
         )
     }
     categories = {row[0] for row in connection.execute(select(SKUS.c.category).distinct())}

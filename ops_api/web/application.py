@@ -35,6 +35,7 @@ from ops_api.transfers import routes as transfers
 from ops_api.web import openapi, problems
 from ops_api.web.dispatch import bind
 from ops_api.web.registry import PREFIX, Registry
+from ops_api.workbooks import routes as workbooks
 from ops_api.writeoffs import routes as writeoffs
 
 SLICES = (
@@ -56,6 +57,8 @@ SLICES = (
     tasks,
     transfers,
     writeoffs,
+    # Last: it makes files of the lists of the others.
+    workbooks,
 )
 
 

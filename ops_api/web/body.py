@@ -74,6 +74,28 @@ def read_body(request: Request, limit: int) -> bytes:
     return raw
 
 
+def read_file(request: Request, media_types: tuple[str, ...], limit: int) -> bytes:
+    """The bytes of a file of one of these types."""
+    if request.mimetype not in media_types:
+        raise UnsupportedMedia(
+            f"content type is {request.mimetype or 'missing'}",
+            field="Content-Type",
+            remedy=f"send one of {', '.join(media_types)}",
+        )
+    request.max_content_length = limit
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    try:
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise _too_large(limit) from None
+    except ClientDisconnected:
+        raise InvalidInput("the body ended early", field="body") from None
+    if len(raw) > limit:
+        raise _too_large(limit)
+    return raw
+
+
 def parse(raw: bytes) -> Any:
     """Python values of strict JSON."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from hashlib import sha256
 from typing import Any
 
 from flask import Flask, Response, current_app, request, session
@@ -19,7 +20,7 @@ from ops_api.ledger.write import record_audit
 from ops_api.people.authenticate import principal_of_request
 from ops_api.people.roles import PUBLIC, Principal
 from ops_api.settings import Settings
-from ops_api.web.body import parse, read_body, validate, validate_query
+from ops_api.web.body import parse, read_body, read_file, validate, validate_query
 from ops_api.web.registry import Answer, Call, Document, Endpoint, Registry, Site, check_scope
 from policies.domain.errors import InvalidInput, StoretwinError
 
@@ -118,6 +119,9 @@ def _read_query(endpoint: Endpoint) -> Any:
 
 
 def _read_body(endpoint: Endpoint, settings: Settings) -> tuple[bytes, Any]:
+    if endpoint.takes and endpoint.reads is not None:
+        raw = read_file(request, endpoint.takes, settings.max_file_bytes)
+        return raw, endpoint.reads(raw, request.mimetype)
     if endpoint.body is None:
         return b"{}", None
     raw = read_body(request, settings.max_body_bytes)
@@ -135,7 +139,9 @@ def _run(endpoint: Endpoint, engine: Engine, call: Call) -> Answer | dict[str, A
 
 def _keyed(endpoint: Endpoint, engine: Engine, call: Call, raw: bytes) -> Response:
     call.key = _key()
-    sha = digest(endpoint.name, call.path, parse(raw))
+    # A file's place stands in its query; a document's in its path.
+    said = [sha256(raw).hexdigest(), request.args] if endpoint.takes else parse(raw)
+    sha = digest(endpoint.name, call.path, said)
 
     def work(connection: Connection) -> Keyed:
         call.connection = connection
@@ -180,6 +186,10 @@ def _respond(endpoint: Endpoint, settings: Settings, out: Answer | dict[str, Any
     answer = out if isinstance(out, Answer) else Answer(out, endpoint.statuses[0])
     if answer.status not in endpoint.all_statuses:
         raise AssertionError(f"{endpoint.name} answered an undeclared {answer.status}")
+    if answer.content is not None:
+        response = Response(answer.content, status=answer.status, content_type=answer.media_type)
+        response.headers["Content-Disposition"] = f'attachment; filename="{answer.file_name}"'
+        return response
     if settings.check_answers:
         endpoint.answer.model_validate_json(json.dumps(answer.body))
     if answer.ends_session:

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from ops_api.people.roles import PUBLIC
 from ops_api.web.registry import PREFIX, Endpoint, Registry
 
+_BINARY = {"type": "string", "format": "binary"}
 _REF = "#/components/schemas/{model}"
 
 
@@ -53,6 +54,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.body is not None:
         schema = {"$ref": _REF.format(model=endpoint.body.__name__)}
         out["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if endpoint.takes:
+        content = {media: {"schema": _BINARY} for media in endpoint.takes}
+        out["requestBody"] = {"required": True, "content": content}
     return out
 
 
@@ -79,6 +83,8 @@ def _response(endpoint: Endpoint, status: int) -> dict[str, Any]:
     name = endpoint.answer.__name__ if good else "Problem"
     media = "application/json" if good else "application/problem+json"
     schema = {"$ref": _REF.format(model=name)}
+    if good and endpoint.gives:
+        return {"description": "done", "content": {endpoint.gives: {"schema": _BINARY}}}
     return {"description": "done" if good else "refused", "content": {media: {"schema": schema}}}
 
 

@@ -42,6 +42,7 @@ class Site:
     """Locations named in the request; each must be within reach, else SITE_DENIED."""
 
     of: Callable[[Any], Iterable[str]]
+    reads_query: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,18 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """Status and JSON object of an answer; `session` asks for a change of the cookie."""
+    """Status and JSON object of an answer; `session` asks for a change of the cookie.
+
+    `content` is a file that goes out instead of the JSON object.
+    """
 
     body: dict[str, Any]
     status: int = 200
     session: dict[str, Any] | None = None
     ends_session: bool = False
     media_type: str = "application/json"
+    content: bytes | None = None
+    file_name: str = ""
 
 
 Handler = Callable[[Call], Answer | dict[str, Any]]
@@ -106,6 +112,9 @@ class Endpoint:
     writes : whether it opens a write transaction
     keyed : whether it asks for an ``Idempotency-Key``
     limit : a rate limit in the words of flask-limiter, or the name of a setting
+    takes : media types of a file that is the body, instead of JSON
+    reads : makes the body out of the file and its media type, before the transaction
+    gives : media type of a file that the answer may be
     """
 
     name: str
@@ -121,6 +130,9 @@ class Endpoint:
     writes: bool = False
     keyed: bool = False
     limit: str = ""
+    takes: tuple[str, ...] = ()
+    reads: Callable[[bytes, str], Any] | None = None
+    gives: str = ""
 
     def __post_init__(self) -> None:
         if self.permission not in PERMISSIONS and self.permission not in {PUBLIC, ANYONE}:
@@ -140,7 +152,7 @@ class Endpoint:
         extra = {400, 500, 503}
         if self.permission != PUBLIC:
             extra |= {401, 403, 410}
-        if self.body is not None:
+        if self.body is not None or self.takes:
             extra |= {413, 415}
         if self.keyed:
             extra |= {409}
@@ -181,7 +193,8 @@ def check_scope(endpoint: Endpoint, call: Call) -> None:
     """Refuse what lies outside the caller's reach."""
     scope, reach = endpoint.scope, call.reach
     if isinstance(scope, Site):
-        request = call.body if call.body is not None else call.query
+        in_query = call.body is None or scope.reads_query
+        request = call.query if in_query else call.body
         for place in scope.of(request):
             if reach is not None and place not in reach:
                 raise SiteDenied(

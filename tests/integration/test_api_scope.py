@@ -23,6 +23,9 @@ def _event() -> str:
 # What each endpoint that names a location is asked; a new one without a row fails below.
 SITE_BODIES: dict[str, Any] = {
     "count_create": lambda place: {"location": place},
+    "export_count_sheet": lambda place: f"?location={place}",
+    "export_stock": lambda place: f"?location={place}",
+    "import_count_sheet": None,  # takes a file: its own tests stand with the workbooks'
     "lot_assign": lambda place: {
         "event_id": _event(),
         "location": place,
