@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ui.commands import bench as service_bench
 from ui.commands.answer import Json, Out, answer, check_failed, guarded
 
 
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     bench = typer.Typer(help="Benchmarks.", no_args_is_help=True)
     bench.command("replay")(guarded(bench_replay))
     bench.command("decide")(guarded(bench_decide))
+    service_bench.register(bench)
     app.add_typer(bench, name="bench")
 
 
