@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from ops_api.bulk import among, upsert_rows
 from ops_api.ledger.schema import CHAIN_HEADS
 
 GENESIS = "0" * 64
@@ -77,7 +77,7 @@ def read_heads(connection: Connection, names: Sequence[str]) -> dict[str, tuple[
     """Heads of these chains, locked until the transaction ends."""
     query = (
         select(CHAIN_HEADS.c.chain, CHAIN_HEADS.c.seq, CHAIN_HEADS.c.hash)
-        .where(CHAIN_HEADS.c.chain.in_(names))
+        .where(among(connection, CHAIN_HEADS.c.chain, names))
         .order_by(CHAIN_HEADS.c.chain)
         .with_for_update()
     )
@@ -85,13 +85,10 @@ def read_heads(connection: Connection, names: Sequence[str]) -> dict[str, tuple[
 
 
 def _write_heads(connection: Connection, heads: Mapping[str, tuple[int, str]]) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(CHAIN_HEADS)
-    statement = statement.on_conflict_do_update(
-        index_elements=["chain"],
-        set_={"seq": statement.excluded.seq, "hash": statement.excluded.hash},
-    )
-    connection.execute(
-        statement,
+    upsert_rows(
+        connection,
+        CHAIN_HEADS,
         [{"chain": name, "seq": seq, "hash": value} for name, (seq, value) in heads.items()],
+        ("chain",),
+        "seq = excluded.seq, hash = excluded.hash",
     )

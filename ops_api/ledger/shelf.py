@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select, update
 
+from ops_api.bulk import among
 from ops_api.ledger.rows import Row, Stamp, count_difference, derived_id, is_real, row
 from ops_api.ledger.schema import BALANCES, COUNT_BASELINES, RESERVATIONS
 from ops_api.ledger.write import Key
@@ -64,7 +65,7 @@ class Shelves:
         b = BALANCES.c
         query = (
             select(b.sku, b.lot, b.on_hand, b.reserved)
-            .where(b.location == place, b.sku.in_(skus), b.condition == "good")
+            .where(b.location == place, among(connection, b.sku, skus), b.condition == "good")
             .order_by(b.sku, b.lot)
             .with_for_update()
         )
@@ -76,7 +77,7 @@ class Shelves:
         c = COUNT_BASELINES.c
         counts = (
             select(c.sku, c.counted_at)
-            .where(c.location == place, c.counted_at >= since, c.sku.in_(skus))
+            .where(c.location == place, c.counted_at >= since, among(connection, c.sku, skus))
             .order_by(c.counted_at)
         )
         for sku, at in connection.execute(counts):
@@ -297,7 +298,7 @@ def _lots(
 ) -> dict[tuple[str, str], tuple[int | None, bool]]:
     rows = connection.execute(
         select(LOTS.c.sku, LOTS.c.lot, LOTS.c.expires_on, LOTS.c.on_hold).where(
-            LOTS.c.sku.in_(skus)
+            among(connection, LOTS.c.sku, skus)
         )
     )
     return {(sku, lot): (day, bool(held)) for sku, lot, day, held in rows}

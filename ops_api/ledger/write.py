@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from ops_api.bulk import arrays, columns_of, insert_rows, upsert_rows
 from ops_api.errors import InsufficientStock
 from ops_api.ledger.chain import AUDIT_FIELDS, MOVEMENT_FIELDS, append_links
 from ops_api.ledger.periods import mark_late
@@ -79,7 +79,7 @@ def post(
     if not rows:
         return Posted(0)
     append_links(connection, rows, MOVEMENT_FIELDS)
-    connection.execute(insert(MOVEMENTS), list(rows))
+    insert_rows(connection, MOVEMENTS, rows)
     place_serials(connection, rows)
     mark_late(connection, rows)
     changes = balance_changes(rows)
@@ -123,23 +123,40 @@ def move_balances(connection: Connection, changes: dict[Key, int], release: dict
             come_in.append((key, difference))
     if out:
         _take(connection, out)
-    if come_in:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(BALANCES)
-        statement = statement.on_conflict_do_update(
-            index_elements=["location", "sku", "lot", "condition"],
-            set_={"on_hand": BALANCES.c.on_hand + statement.excluded.on_hand},
-        )
-        connection.execute(
-            statement,
-            [
-                {"location": k[0], "sku": k[1], "lot": k[2], "condition": k[3], "on_hand": q}
-                for k, q in come_in
-            ],
-        )
+    named = ("location", "sku", "lot", "condition", "on_hand")
+    upsert_rows(
+        connection,
+        BALANCES,
+        [dict(zip(named, (*key, units), strict=True)) for key, units in come_in],
+        named[:-1],
+        "on_hand = balances.on_hand + excluded.on_hand",
+    )
 
 
-def _take(connection: Connection, out: list[tuple[Key, int, int]]) -> None:
+_TAKEN = ("location", "sku", "lot", "condition", "out", "freed")
+# Rows are locked in key order before any is changed, whatever plan the join gets.
+_TAKE_ARRAYS = f"""
+WITH t AS MATERIALIZED (
+    SELECT * FROM unnest({arrays(BALANCES, _TAKEN[:4])}, %s::bigint[], %s::bigint[])
+        AS t({", ".join(_TAKEN)})
+), locked AS MATERIALIZED (
+    SELECT b.location, b.sku, b.lot, b.condition FROM balances b
+    JOIN t USING (location, sku, lot, condition)
+    ORDER BY 1, 2, 3, 4 FOR UPDATE OF b
+)
+UPDATE balances b SET on_hand = b.on_hand - t.out, reserved = b.reserved - t.freed
+FROM t JOIN locked USING (location, sku, lot, condition)
+WHERE b.location = t.location AND b.sku = t.sku AND b.lot = t.lot AND b.condition = t.condition
+    AND b.reserved >= t.freed AND b.on_hand - b.reserved + t.freed >= t.out
+"""  # noqa: S608 -- names of our own columns
+
+
+def _changed(connection: Connection, out: list[tuple[Key, int, int]]) -> int:
+    """Balance rows that could be lowered."""
+    if connection.dialect.name == "postgresql":
+        rows = [dict(zip(_TAKEN, (*key, units, freed), strict=True)) for key, units, freed in out]
+        done = connection.exec_driver_sql(_TAKE_ARRAYS, columns_of(rows, _TAKEN))
+        return int(done.rowcount)
     parameters = [
         {
             "b_location": key[0],
@@ -151,8 +168,12 @@ def _take(connection: Connection, out: list[tuple[Key, int, int]]) -> None:
         }
         for key, quantity, freed in out
     ]
+    return int(connection.execute(_TAKE, parameters).rowcount)
+
+
+def _take(connection: Connection, out: list[tuple[Key, int, int]]) -> None:
     nested = connection.begin_nested()
-    if connection.execute(_TAKE, parameters).rowcount == len(out):
+    if _changed(connection, out) == len(out):
         nested.commit()
         return
     # Back to what was before, to say which row is short and what is free there.

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from ops_api.bulk import among
 from ops_api.masterdata.tables import ASSORTMENTS, GTINS, LANES, LOCATIONS, SKUS
 
 
@@ -13,7 +14,7 @@ def known_skus(connection: Connection, codes: set[str]) -> dict[str, str]:
     """SKU id of each code that is a SKU id or a GTIN (8 to 14 digits); others are left out."""
     if not codes:
         return {}
-    rows = connection.execute(select(SKUS.c.id).where(SKUS.c.id.in_(sorted(codes))))
+    rows = connection.execute(select(SKUS.c.id).where(among(connection, SKUS.c.id, sorted(codes))))
     out = {row[0]: row[0] for row in rows}
     gtins = {
         code.zfill(14): code
@@ -22,7 +23,7 @@ def known_skus(connection: Connection, codes: set[str]) -> dict[str, str]:
     }
     if gtins:
         found = connection.execute(
-            select(GTINS.c.gtin, GTINS.c.sku).where(GTINS.c.gtin.in_(sorted(gtins)))
+            select(GTINS.c.gtin, GTINS.c.sku).where(among(connection, GTINS.c.gtin, sorted(gtins)))
         )
         out |= {gtins[gtin]: sku for gtin, sku in found}
     return out
@@ -32,7 +33,9 @@ def known_locations(connection: Connection, names: set[str]) -> set[str]:
     """Those of `names` that are locations."""
     if not names:
         return set()
-    rows = connection.execute(select(LOCATIONS.c.id).where(LOCATIONS.c.id.in_(sorted(names))))
+    rows = connection.execute(
+        select(LOCATIONS.c.id).where(among(connection, LOCATIONS.c.id, sorted(names)))
+    )
     return {row[0] for row in rows}
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ops_api.bulk import among
 from ops_api.ledger.rows import transit
 from ops_api.ledger.schema import BALANCES
 from ops_api.ledger.write import Posted
@@ -103,7 +104,7 @@ def _look(connection: Connection, place: str, skus: list[str], now: int) -> None
                 (b.location == s.location) & (b.sku == s.sku) & (b.condition == "good"),
             )
         )
-        .where(s.location == place, s.sku.in_(skus), s.units > 0)
+        .where(s.location == place, among(connection, s.sku, skus), s.units > 0)
         .group_by(s.sku, s.units, s.is_armed)
     )
     rows = connection.execute(query).fetchall()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
+from ops_api.bulk import among, insert_rows
 from ops_api.errors import RETRYABLE, IdempotencyMismatch, SiteDenied
 from ops_api.ledger.clocks import check_not_ahead, is_too_old
 from ops_api.ledger.idempotency import digest
@@ -56,7 +58,7 @@ class Sale:
     claimed_at: int = 0
     serial: str = ""
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What makes two sendings of the same id the same event."""
         return digest(
@@ -134,7 +136,9 @@ def _new_ones(
 ) -> list[Sale]:
     ids = [sale.event_id for sale in sales]
     rows = connection.execute(
-        select(IDEMPOTENCY.c.key, IDEMPOTENCY.c.body_sha256).where(IDEMPOTENCY.c.key.in_(ids))
+        select(IDEMPOTENCY.c.key, IDEMPOTENCY.c.body_sha256).where(
+            among(connection, IDEMPOTENCY.c.key, ids)
+        )
     )
     seen = {row.key: row.body_sha256 for row in rows}
     fresh = []
@@ -208,7 +212,7 @@ def _write(connection: Connection, good: list[tuple[Sale, str]], poster: Poster)
     overrun = shelves.overrun_reservations()
     touched = shrink_reservations(connection, overrun) if overrun else []
     posted = post(connection, shelves.rows, release=overrun, listeners=poster.listeners)
-    connection.execute(insert(SALE_VALUES), values)
+    insert_rows(connection, SALE_VALUES, values)
     cause = good[0][0].event_id
     drafts = [TaskDraft(COUNT, place, sku) for place, sku in sorted(shelves.short)]
     drafts += [TaskDraft(RESERVATION_SHORT, key[0], key[1], doc) for doc, key in touched]
@@ -288,15 +292,14 @@ def _remember(
         }
         for sale in sales
     ]
-    if rows:
-        connection.execute(insert(IDEMPOTENCY), rows)
+    insert_rows(connection, IDEMPOTENCY, rows)
 
 
 def _posted_after_all(connection: Connection, keys: list[str]) -> None:
     """Parked ids become posted ones; one that was posted meanwhile ends the transaction."""
     changed = connection.execute(
         update(IDEMPOTENCY)
-        .where(IDEMPOTENCY.c.key.in_(keys), IDEMPOTENCY.c.status == 202)
+        .where(among(connection, IDEMPOTENCY.c.key, keys), IDEMPOTENCY.c.status == 202)
         .values(status=201)
     )
     if changed.rowcount != len(keys):
@@ -311,7 +314,7 @@ def _park(
 ) -> None:
     _remember(connection, (sale for sale, _ in parked), poster, status=202)
     for sale, error in parked:
-        payload = {"event": "sale", "sale": vars(sale), "code": error.code if error else "OLD"}
+        payload = {"event": "sale", "sale": asdict(sale), "code": error.code if error else "OLD"}
         place = sale.location if not isinstance(error, UnknownLocation) else ""
         draft = TaskDraft(PARKED, place, "", sale.event_id, payload)
         open_tasks(connection, [draft], at=poster.now, cause=sale.event_id)

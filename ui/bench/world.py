@@ -74,9 +74,9 @@ def open_world(url: str, stores: int, seed: int) -> BenchWorld:
         stock = np.full(network.shape, PLENTY, dtype=np.int64)
         stock[network.warehouses] = 0
         opened = open_all(engine, network, stock, _now() - 86_400)
-        # A young table without statistics is joined badly; a living one has them.
+        # A full table without statistics is joined badly; a living one has them.
         with engine.begin() as connection:
-            connection.exec_driver_sql("ANALYZE")
+            connection.exec_driver_sql("ANALYZE balances")
     finally:
         engine.dispose()
     names = tuple(network.locations.ids[i] for i in network.stores)
