@@ -54,9 +54,11 @@ class Floor:
             draws.keys(seed, replication, "receipt", ids) if self._error_rate > 0 else None
         )
         self._count_keys = (
-            draws.keys(seed, replication, "count", ids)
-            if scenario.store.count_lines_per_day > 0
-            else None
+            draws.keys(seed, replication, "count", ids) if scenario.store.has_counts else None
+        )
+        self._miscount_rate = scenario.store.count_error_per_line
+        self._miscount_keys = (
+            draws.keys(seed, replication, "count error", ids) if self._miscount_rate > 0 else None
         )
         self._listed_skus = {
             int(place): np.flatnonzero(network.listed[place]).astype(np.int32)
@@ -209,13 +211,14 @@ class Floor:
         self.advance(place, now)
         sku = count_sample(
             self._listed_skus[place],
-            state.scenario.store.count_lines_per_day,
+            state.scenario.store.lines_to_count(len(self._listed_skus[place])),
             int(self._count_keys[place]),
             now // 86_400,
         )
         difference = np.zeros(len(sku), dtype=np.int32)
         expected = state.stock.book[place, sku].copy()
-        touches.count(place, sku, difference, now, state.stock, state.events, state.master)
+        wrong = self._off_by_one(self._miscount_keys, self._miscount_rate, place, sku, now)
+        touches.count(place, sku, wrong, difference, now, state.stock, state.events, state.master)
         self.journal.counted(place, sku, expected, difference, now)
 
     def expire(self, now: int) -> None:
@@ -225,11 +228,16 @@ class Floor:
 
     def _errors(self, place: int, sku: IntArray, now: int) -> IntArray:
         """(n,) int32: what the person who receives gets wrong, as in `touches.receive`."""
-        if self._error_keys is None:
+        return self._off_by_one(self._error_keys, self._error_rate, place, sku, now)
+
+    def _off_by_one(
+        self, keys: draws.Keys | None, rate: float, place: int, sku: IntArray, now: int
+    ) -> IntArray:
+        """(n,) int32: -1 or 1 each in half of the share `rate`, else 0."""
+        if keys is None:
             return np.zeros(len(sku), dtype=np.int32)
         counter = (now // 86_400) * np.int64(self.state.network.shape[1]) + sku.astype(np.int64)
-        u = draws.uniforms(self._error_keys[place], counter)
-        rate = self._error_rate
+        u = draws.uniforms(keys[place], counter)
         return np.where(u < rate / 2, -1, np.where(u < rate, 1, 0)).astype(np.int32)
 
 

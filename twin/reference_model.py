@@ -104,7 +104,7 @@ class ReferenceModel:
         names = self.network.locations.ids
         self._keys = {
             purpose: [int(k) for k in draws.keys(seed, replication, purpose, names)]
-            for purpose in ("shrink", "misscan", "receipt", "count")
+            for purpose in ("shrink", "misscan", "receipt", "count", "count error")
         }
         opening = scenario.opening if scenario.opening is not None else cover_opening(scenario)
         self._open(opening)
@@ -116,7 +116,7 @@ class ReferenceModel:
             self._first_line(s)
         for day in range(scenario.first_day, scenario.first_day + scenario.days):
             midnight = day * DAY_SECONDS
-            if scenario.store.count_lines_per_day > 0:
+            if scenario.store.has_counts:
                 Phase(self.env, midnight + scenario.count_s, self._count)
             Phase(self.env, midnight + scenario.plan_s, self._plan)
             Phase(self.env, midnight + DAY_SECONDS - 1, self._closed)
@@ -247,15 +247,26 @@ class ReferenceModel:
         self.logistics.start(tonight.loads, tonight.routes, set(tonight.unserved))
 
     def _count(self, now: int) -> None:
-        size = self.scenario.store.count_lines_per_day
+        rules = self.scenario.store
         for place in self.network.stores.tolist():
             listed = np.flatnonzero(self.network.listed[place]).astype(np.int32)
             key = self._keys["count"][place]
+            size = rules.lines_to_count(len(listed))
             sample = count_sample(listed, size, key, now // DAY_SECONDS).tolist()
-            found = [self.account.physical[place, sku] for sku in sample]
+            found = [
+                max(0, self.account.physical[place, sku] + self._miscount(place, sku, now))
+                for sku in sample
+            ]
             for sku, units in zip(sample, found, strict=True):
                 self._set_book(place, sku, units)
             self.hooks.counted(place, sample, found, now)
+
+    def _miscount(self, place: int, sku: int, now: int) -> int:
+        """What the person who counts gets wrong of one SKU."""
+        rate = self.scenario.store.count_error_per_line
+        counter = (now // DAY_SECONDS) * self.network.shape[1] + sku
+        u = draws.uniform_plain(self._keys["count error"][place], counter)
+        return -1 if u < rate / 2 else 1 if u < rate else 0
 
     def _closed(self, now: int) -> None:
         self.note_out_of_stock(now)

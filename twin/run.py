@@ -151,7 +151,7 @@ class World:
     def pass_day(self, day: int) -> None:
         """Phases and processes of a day; those of the next midnight stay for the next day."""
         scenario, env, midnight = self.scenario, self.env, day * DAY_SECONDS
-        if scenario.store.count_lines_per_day > 0:
+        if scenario.store.has_counts:
             Phase(env, midnight + scenario.count_s, self._timed(self._count))
         if self.floor.ages.on:
             Phase(env, midnight + scenario.perishables.expire_s, self._timed(self.floor.expire))

@@ -82,11 +82,46 @@ class StoreRules:
     count_lines_per_day : SKUs counted each evening, chosen at random
     receive_seconds_per_case : shelving time; the load is for sale afterwards
     backorders : unserved demand waits instead of being lost
+    count_cycle_days : besides, as many SKUs a day as count the whole list once in so many
+        days, chosen at random too; 0 = none
+    count_error_per_line : share of counted lines whose count is off by one
     """
 
     count_lines_per_day: int = 0
     receive_seconds_per_case: float = 0.0
     backorders: bool = False
+    count_cycle_days: float = 0.0
+    count_error_per_line: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count_lines_per_day <= 10_000_000:
+            raise ScenarioInvalid(
+                f"count_lines_per_day is {self.count_lines_per_day}",
+                field="store.count_lines_per_day",
+                remedy="give SKUs an evening, 0 or more",
+            )
+        if not (self.count_cycle_days == 0 or 1 <= self.count_cycle_days < np.inf):
+            raise ScenarioInvalid(
+                f"count_cycle_days is {self.count_cycle_days}",
+                field="store.count_cycle_days",
+                remedy="give days, at least 1; 0 switches it off",
+            )
+        if not 0 <= self.count_error_per_line <= 1:
+            raise ScenarioInvalid(
+                f"count_error_per_line is {self.count_error_per_line}",
+                field="store.count_error_per_line",
+                remedy="give a share from 0 to 1",
+            )
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether anything is counted at all."""
+        return self.count_lines_per_day > 0 or self.count_cycle_days > 0
+
+    def lines_to_count(self, listed: int) -> int:
+        """SKUs that a store with so many listed counts in an evening."""
+        cycle = -int(-listed // self.count_cycle_days) if self.count_cycle_days else 0
+        return self.count_lines_per_day + cycle
 
 
 @dataclass(frozen=True)

@@ -209,20 +209,23 @@ def receive(
 def count(
     place: int,
     sku: Int32s,
+    wrong: Int32s,
     difference: Int32s,
     now: int,
     stock: Stock,
     tally: Int64s,
     master: Master,
 ) -> None:
-    """Blind count of some SKUs: the book is set to what is there.
+    """Blind count of some SKUs: the book is set to what was counted.
 
-    `difference` (n,) int32 is filled with physical − book as found.
+    `wrong` (n,) int32 is what the person miscounts of each, and `difference` (n,) int32 is
+    filled with counted − book as found.
     """
     for i in range(len(sku)):
         k = sku[i]
         c = master.category[k]
-        found = stock.physical[place, k] - stock.book[place, k]
+        counted = max(stock.physical[place, k] + wrong[i], 0)
+        found = counted - stock.book[place, k]
         difference[i] = found
         tally[place, c, COUNTED] += 1
         if found == 0:
@@ -238,7 +241,7 @@ def count(
                 stock.risen[place] |= out > 0
         else:
             tally[place, c, COUNT_LOSS] -= worth
-            if stock.physical[place, k] == 0:
+            if counted == 0:
                 stock.zero_since[place, k] = now
         stock.book[place, k] += found
         stock.expected[place, k] += found

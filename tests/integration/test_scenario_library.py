@@ -14,7 +14,7 @@ from twin.run import simulate
 
 NAMED = {
     "base", "daily-review", "demand-plus-20", "fuel-plus-50", "heat-wave", "lateral-transfers",
-    "self-checkout", "spring-festival", "supplier-strike", "trucks-minus-20",
+    "record-accuracy-98", "self-checkout", "spring-festival", "supplier-strike", "trucks-minus-20",
     "warehouse-down",
 }  # fmt: skip
 

@@ -52,7 +52,7 @@ def test_stock_sales_and_losses_equal_those_of_one_event_per_line(frictions, bac
         opening_cover_days=2.0,
         frictions=FRICTIONS[frictions],
         warehouse=WarehouseRules(docks=1, pickers=1, cases_per_picker_hour=40),
-        store=StoreRules(3, 30.0, backorders),
+        store=StoreRules(3, 30.0, backorders, count_cycle_days=4.0, count_error_per_line=0.2),
     )
     bundle = build_bundle("incumbent", {"reviews_per_week": 3, "order_up_to_cover_days": 11.0})
     fast, slow, account = totals(scenario, bundle)
