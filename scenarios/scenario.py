@@ -136,7 +136,12 @@ def _read(source: str) -> tuple[dict[str, Any], Path | None]:
     path = Path(source)
     if path.suffix == ".toml":
         if not path.exists():
-            raise ScenarioInvalid(f"no file {source}", field="extends", remedy="check the path")
+            raise ScenarioInvalid(
+                f"no file {source}",
+                field="scenario",
+                row=source,
+                remedy="check the path, or give the name of a scenario of the library",
+            )
         text, folder = path.read_text(encoding="utf-8"), path.parent
     else:
         known = library()

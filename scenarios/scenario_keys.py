@@ -219,5 +219,5 @@ def check_whole(values: dict[str, Any], source: str) -> None:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A remedy: the nearest known name, or all of them."""
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""``bench api``: the service under load."""
+"""``bench api``, ``forecast`` and ``route``: the service under load, models and engines."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ui.commands.answer import Json, Seed, answer, check_failed, guarded
 
 
 def register(group: typer.Typer) -> None:
-    """Add the command to the group ``bench``."""
+    """Add the commands to the group ``bench``."""
     group.command("api")(guarded(bench_api))
+    group.command("forecast")(guarded(bench_forecast))
+    group.command("route")(guarded(bench_route))
 
 
 def bench_api(
@@ -33,4 +35,42 @@ def bench_api(
     result = measure(db, clients=clients, batch=batch, seconds=seconds, seed=seed)
     answer(result, as_json=as_json)
     if result["recorded"] != result["created"] or any(result["violations"].values()):
+        raise check_failed()
+
+
+def bench_forecast(
+    series: Annotated[int, typer.Option(help="Made-up series.")] = 10_000,
+    days: Annotated[int, typer.Option(help="Days of history.")] = 280,
+    horizon: Annotated[int, typer.Option(help="Days ahead.")] = 28,
+    model: Annotated[str, typer.Option(help="A model of backtest.")] = "boosting",
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Seconds to train, and series a second of mean and nine quantiles.
+
+    Example: storetwin bench forecast --series 20000 --json
+    """
+    from scenarios.bench_forecast import bench_forecast as measure
+
+    answer(measure(series, days=days, horizon=horizon, model=model, seed=seed), as_json=as_json)
+
+
+def bench_route(
+    stops: Annotated[int, typer.Option(help="Stops of a day.")] = 100,
+    days: Annotated[int, typer.Option(help="Made-up days.")] = 3,
+    seconds: Annotated[float, typer.Option(help="Search time of an engine and day.")] = 10.0,
+    engines: Annotated[str, typer.Option(help="Names, with commas.")] = "savings,ortools",
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Cost of each routing engine on the same days, over that of the savings construction.
+
+    Example: storetwin bench route --stops 200 --engines savings,ortools,pyvrp --json
+    """
+    from scenarios.bench_route import bench_route as measure
+
+    names = tuple(name.strip() for name in engines.split(",") if name.strip())
+    result = measure(stops, days=days, seconds=seconds, seed=seed, engines=names)
+    answer(result, as_json=as_json)
+    if not all(one["feasible"] for one in result["engines"].values()):
         raise check_failed()
