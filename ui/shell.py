@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -49,6 +50,8 @@ LABEL_CSS = """
 
 
 _SHIPPED_LANG = '<html lang="en"'
+_HEAD = '<meta charset="utf-8">'
+_MEND = Path(__file__).parent / "pages" / "static" / "accessible.js"
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ def page(visit: Visit, title: str, bar: pn.pane.HTML, *main: pn.viewable.Viewabl
         site_url="/",
         # The indicator has no name for a screen reader.
         busy_indicator=None,
-        template=page_template(visit.say.html_lang),
+        template=page_template(visit.say),
         raw_css=[page_css(colours)],
         sx=_PAGE_SX,
         meta_viewport="width=device-width, initial-scale=1",
@@ -190,20 +193,28 @@ _PAGE_SX = {
 
 
 @cache
-def page_template(html_lang: str) -> Template:
-    """The Material base template in the page's language.
+def page_template(say: Words) -> Template:
+    """The Material base template in the page's language, mended for screen readers.
 
-    The shipped template says ``lang="en"`` whatever the page speaks.
+    The shipped template says ``lang="en"`` whatever the page speaks, and shipped
+    components leave out names and roles.
 
     Raises
     ------
     InvalidInput
-        The shipped template no longer has that attribute.
+        The shipped template no longer has the place that is changed.
     """
     source = Path(str(BASE_TEMPLATE.filename)).read_text(encoding="utf-8")
-    if _SHIPPED_LANG not in source:
-        raise InvalidInput("the base template of Material pages has changed", field="html lang")
-    ours = source.replace(_SHIPPED_LANG, f'<html lang="{html_lang}"', 1)
+    for place in (_SHIPPED_LANG, _HEAD):
+        if place not in source:
+            raise InvalidInput("the base template of Material pages has changed", field=place)
+    names = {"table": say("shell.table"), "progress": say("shell.progress")}
+    kept = escape(json.dumps(names, ensure_ascii=False))
+    mended = (
+        f'<script data-words="{kept}">{{% raw %}}{_MEND.read_text("utf-8")}{{% endraw %}}</script>'
+    )
+    ours = source.replace(_SHIPPED_LANG, f'<html lang="{say.html_lang}"', 1)
+    ours = ours.replace(_HEAD, f"{_HEAD}\n{mended}", 1)
     made: Template = BASE_TEMPLATE.environment.from_string(ours)
     return made
 
