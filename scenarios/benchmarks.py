@@ -13,7 +13,13 @@ _SIZES = (50, 100, 200, 400, 800)
 
 
 def replay_generated(
-    stores: int, *, skus: int, days: int, lines_per_store_day: float, seed: int
+    stores: int,
+    *,
+    skus: int,
+    days: int,
+    lines_per_store_day: float,
+    seed: int,
+    is_plain: bool = False,
 ) -> dict[str, Any]:
     """The benchmark on a generated chain; a long history comes in stretches."""
     if days <= _IN_ONE_PIECE_DAYS:
@@ -24,7 +30,7 @@ def replay_generated(
             lines_per_store_day=lines_per_store_day,
             seed=seed,
         )
-        return bench_replay(*chain)
+        return bench_replay(*chain, is_plain=is_plain)
     stretches = ChainStretches(
         stores=stores,
         skus=skus,
@@ -36,11 +42,19 @@ def replay_generated(
     first = stretches.stretch(0)
     if first is None:
         raise AssertionError("the first stretch begins on day 0")
-    return bench_replay(stretches.network, first, days=days, feed=stretches.stretch)
+    return bench_replay(
+        stretches.network, first, days=days, feed=stretches.stretch, is_plain=is_plain
+    )
 
 
 def replay_by_stores(
-    stores: int, *, skus: int, days: int, lines_per_store_day: float, seed: int
+    stores: int,
+    *,
+    skus: int,
+    days: int,
+    lines_per_store_day: float,
+    seed: int,
+    is_plain: bool = False,
 ) -> dict[str, Any]:
     """Nanoseconds a line by the number of stores, up to `stores`; spread = most / least − 1.
 
@@ -51,7 +65,12 @@ def replay_by_stores(
     for size in sorted({*(s for s in _SIZES if s < stores), stores}):
         runs = [
             replay_generated(
-                size, skus=skus, days=days, lines_per_store_day=lines_per_store_day, seed=seed
+                size,
+                skus=skus,
+                days=days,
+                lines_per_store_day=lines_per_store_day,
+                seed=seed,
+                is_plain=is_plain,
             )
             for _ in range(2)
         ]

@@ -8,7 +8,7 @@ stay exact to the receipt line without a word in the receipt kernel.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,53 +48,48 @@ class AgeClasses(NamedTuple):
 def take_oldest(classes: Int32s, oldest: int, units: int) -> None:
     """Take `units` from the classes in order of expiry, the slot of day `oldest` first."""
     size = len(classes)
-    for ahead in range(size):
-        slot = (oldest + ahead) % size
+    slot = oldest % size
+    for _ in range(size):
+        if units == 0:
+            return
         gone = min(classes[slot], units)
         classes[slot] -= gone
         units -= gone
-        if units == 0:
-            return
+        slot = slot + 1 if slot + 1 < size else 0
 
 
 @njit(cache=True)
 def take_youngest(classes: Int32s, oldest: int, units: int) -> None:
     """The same from the other end."""
     size = len(classes)
-    for ahead in range(size - 1, -1, -1):
-        slot = (oldest + ahead) % size
+    slot = (oldest + size - 1) % size
+    for _ in range(size):
+        if units == 0:
+            return
         gone = min(classes[slot], units)
         classes[slot] -= gone
         units -= gone
-        if units == 0:
-            return
+        slot = slot - 1 if slot > 0 else size - 1
 
 
 @njit(cache=True)
-def settle(ages: AgeClasses, place: int, p: int, oldest: int, there: int) -> bool:
-    """Take off what customers took since the last touch; False where stock appeared.
+def take(
+    classes: Int32s, oldest: int, gone: int, first: int, base: Any, key: np.uint64, share: float
+) -> None:
+    """Take `gone` > 0 units from the classes of one cell, by what their customers want.
 
     Unit n that leaves is drawn by (place, SKU, n): the same customer wants the youngest
-    whatever the policy.
+    whatever the policy. It takes rows, not tuples of arrays: passing one costs more.
     """
-    gone = ages.held[place, p] - there
-    if gone <= 0:
-        return bool(gone == 0)
-    share, first = ages.youngest_share, ages.taken[place, p]
     young = 0
     if share >= 1.0:
         young = gone
     elif share > 0.0:
-        base = int(ages.member[p]) << 36
         for n in range(first, first + gone):
-            if uniform(ages.key[place], base + n) < share:
+            if uniform(key, base + n) < share:
                 young += 1
-    classes = ages.units[place, p]
     take_youngest(classes, oldest, young)
     take_oldest(classes, oldest, gone - young)
-    ages.held[place, p] = there
-    ages.taken[place, p] = first + gone
-    return True
 
 
 @njit(cache=True)
@@ -107,30 +102,66 @@ def settle_rows(
     -------
     int, position of a SKU whose stock appeared; −1 = none
     """
-    for i in range(len(sku)):
-        p = ages.row[sku[i]]
-        if p >= 0 and not settle(ages, place, p, oldest, physical[sku[i]] - change[i]):
-            return i
-    return -1
-
-
-@njit(cache=True)
-def load_up(
-    ages: AgeClasses, place: int, sku: Int32s, shipped: Int32s, oldest: int, out: Int32s
-) -> None:
-    """Goods leave oldest first; `out` (n, M) is filled by days after `oldest`."""
-    size = ages.units.shape[2]
+    held, taken = ages.held[place], ages.taken[place]
+    key, share = ages.key[place], ages.youngest_share
     for i in range(len(sku)):
         p = ages.row[sku[i]]
         if p < 0:
             continue
+        gone = held[p] - (physical[sku[i]] - change[i])
+        if gone < 0:
+            return i
+        if gone > 0:
+            base = np.int64(sku[i]) << 36
+            take(ages.units[place, p], oldest, gone, taken[p], base, key, share)
+            held[p] -= gone
+            taken[p] += gone
+    return -1
+
+
+@njit(cache=True)
+def expiring_lines(row: Int32s, sku: Int32s) -> Int32s:
+    """(m,) positions of a load's lines whose SKU expires."""
+    many = 0
+    for i in range(len(sku)):
+        many += row[sku[i]] >= 0
+    lines = np.empty(many, dtype=np.int32)
+    n = 0
+    for i in range(len(sku)):
+        if row[sku[i]] >= 0:
+            lines[n] = i
+            n += 1
+    return lines
+
+
+@njit(cache=True)
+def load_up(
+    ages: AgeClasses,
+    place: int,
+    sku: Int32s,
+    shipped: Int32s,
+    oldest: int,
+    lines: Int32s,
+    out: Int32s,
+) -> None:
+    """Goods leave oldest first; `out` (m, M) is filled by days after `oldest`.
+
+    `lines` (m,) as of :func:`expiring_lines`.
+    """
+    size = ages.units.shape[2]
+    for n in range(len(lines)):
+        i = lines[n]
+        p = ages.row[sku[i]]
         left = shipped[i]
+        slot = oldest % size
         for ahead in range(size):
-            slot = (oldest + ahead) % size
+            if left == 0:
+                break
             gone = min(ages.units[place, p, slot], left)
             ages.units[place, p, slot] -= gone
-            out[i, ahead] = gone
+            out[n, ahead] = gone
             left -= gone
+            slot = slot + 1 if slot + 1 < size else 0
         ages.held[place, p] -= shipped[i]
 
 
@@ -140,34 +171,41 @@ def put_down(
     place: int,
     sku: Int32s,
     there: Int32s,
+    lines: Int32s,
     came: Int32s,
     since: int,
     oldest: int,
 ) -> None:
-    """Put `there` (n,) units down; `came` (n, M) are their classes, `since` days ago.
+    """Put `there` (n,) units down; `came` (m, M) are their classes, `since` days ago.
 
-    A row of `came` that holds nothing is fresh. Goods past their day wait for tonight's
-    expiry. A unit that is missing is one of the oldest.
+    A row of `came` that holds nothing is fresh, and so is every line where `came` has no
+    row at all. Goods past their day wait for tonight's expiry. A unit that is missing is
+    one of the oldest.
     """
     size = ages.units.shape[2]
-    for i in range(len(sku)):
-        p = ages.row[sku[i]]
-        if p < 0 or there[i] == 0:
+    for n in range(len(lines)):
+        i = lines[n]
+        if there[i] == 0:
             continue
+        p = ages.row[sku[i]]
+        ages.held[place, p] += there[i]
         known = 0
-        for ahead in range(size):
-            known += came[i, ahead]
+        if len(came):
+            for ahead in range(size):
+                known += came[n, ahead]
+        if known == 0:
+            slot = (oldest + ages.life[p] - 1) % size
+            ages.units[place, p, slot] += there[i]
+            continue
         missing = known - there[i]
         for ahead in range(size):
-            units = came[i, ahead]
+            units = came[n, ahead]
+            if units == 0:
+                continue
             lost = min(units, max(missing, 0))
             missing -= lost
             slot = (oldest + max(ahead - since, 0)) % size
             ages.units[place, p, slot] += units - lost
-        if known == 0:
-            slot = (oldest + ages.life[p] - 1) % size
-            ages.units[place, p, slot] += there[i]
-        ages.held[place, p] += there[i]
 
 
 @njit(cache=True)
@@ -196,23 +234,32 @@ def expire(
     """
     bad = (-1, -1)
     slot = oldest % ages.units.shape[2]
+    share = ages.youngest_share
     for place in range(ages.units.shape[0]):
+        held, taken, key = ages.held[place], ages.taken[place], ages.key[place]
+        physical, book = stock.physical[place], stock.book[place]
         for p in range(len(ages.member)):
             k = ages.member[p]
             quantity[place, p] = found[place, p] = 0
-            if not settle(ages, place, p, oldest, stock.physical[place, k]):
+            classes = ages.units[place, p]
+            left = held[p] - physical[k]
+            if left > 0:
+                take(classes, oldest, left, taken[p], np.int64(k) << 36, key, share)
+                held[p] -= left
+                taken[p] += left
+            elif left < 0:
                 bad = (place, int(k))
-            gone = ages.units[place, p, slot]
+            gone = classes[slot]
             if gone == 0:
                 continue
-            ages.units[place, p, slot] = 0
-            ages.held[place, p] -= gone
-            booked = min(gone, stock.book[place, k])
-            stock.physical[place, k] -= gone
-            stock.book[place, k] -= booked
+            classes[slot] = 0
+            held[p] -= gone
+            booked = min(gone, book[k])
+            physical[k] -= gone
+            book[k] -= booked
             stock.expected[place, k] -= booked
             stock.gap[place, k] += gone - booked
-            if booked > 0 and stock.book[place, k] == 0:
+            if booked > 0 and book[k] == 0:
                 stock.zero_since[place, k] = now
             c = master.category[k]
             tally[place, c, WRITE_OFF_UNITS] += gone

@@ -113,19 +113,19 @@ class Ages:
             return
         rows = known[(known[:, :3] == (load.origin, load.destination, load.due_s)).all(axis=1)]
         _, _, _, p, day, units = self._perishable(rows, sku=3).T
-        line = np.searchsorted(load.sku, self.classes.member[p])
-        came = np.zeros((len(load.sku), self.longest), dtype=np.int32)
+        lines = self._lines(load)
+        own = self.classes.row[load.sku[lines]]
+        came = np.zeros((len(lines), self.longest), dtype=np.int32)
         ahead: npt.NDArray[np.int64] = (self._slot(p, day) - self.oldest) % self.longest
-        is_line = load.sku[np.minimum(line, len(load.sku) - 1)] == self.classes.member[p]
-        np.add.at(came, (line[is_line], ahead[is_line]), units[is_line].astype(np.int32))
-        rest = load.shipped - came.sum(axis=1, dtype=np.int32)
-        if not is_line.all() or (rest < 0).any():
-            wrong = int(p[~is_line][0]) if not is_line.all() else -1
-            wrong = wrong if wrong >= 0 else int(self.classes.row[load.sku[rest < 0][0]])
-            raise self._too_many("opening.expiring_on_way", load.destination, wrong)
-        row = self.classes.row[load.sku]
-        ages = np.flatnonzero(row >= 0)
-        came[ages, self.classes.life[row[ages]] - 1] += rest[ages]
+        # Rows ascend with SKUs, and a carried load's SKUs do.
+        at = np.searchsorted(own, p)
+        is_line = np.isin(p, own)
+        np.add.at(came, (at[is_line], ahead[is_line]), units[is_line].astype(np.int32))
+        rest = load.shipped[lines] - came.sum(axis=1, dtype=np.int32)
+        wrong = [*p[~is_line].tolist(), *own[rest < 0].tolist()]
+        if wrong:
+            raise self._too_many("opening.expiring_on_way", load.destination, wrong[0])
+        came[np.arange(len(lines)), self.classes.life[own] - 1] += rest
         self._travelling[load.number] = (self.oldest, came)
 
     def settle_all(self) -> None:
@@ -147,40 +147,50 @@ class Ages:
         """The same of an open load, as ``expiring_on_way``; `quantity` (n,) leaves if it must."""
         if not self.on or load.origin == SUPPLIER:
             return np.zeros((0, 6), dtype=np.int64)
-        since, came = self.oldest, np.zeros((len(load.sku), self.longest), dtype=np.int32)
+        lines = self._lines(load)
         if load.shipped_s >= 0:
             since, came = self._travelling[load.number]
         else:
-            age_touches.load_up(self.classes, load.origin, load.sku, quantity, self.oldest, came)
+            since, came = self.oldest, self._load_up(load, quantity, lines)
         line, ahead = np.nonzero(came)
         lane = [np.full(len(line), end) for end in (load.origin, load.destination, due_s)]
         day = np.maximum(since + ahead, self.oldest)
-        return np.stack([*lane, load.sku[line], day, came[line, ahead]], axis=1).astype(np.int64)
+        return np.stack([*lane, load.sku[lines[line]], day, came[line, ahead]], axis=1).astype(
+            np.int64
+        )
 
     def left(self, load: Load) -> None:
         """A load has left its origin's stock: its goods take their ages along."""
         if not self.on:
             return
-        place, sku = load.origin, load.sku
-        self._settle(place, sku, -load.shipped)
-        came = np.zeros((len(sku), self.longest), dtype=np.int32)
-        age_touches.load_up(self.classes, place, sku, load.shipped, self.oldest, came)
-        self._travelling[load.number] = (self.oldest, came)
+        lines = self._lines(load)
+        self._settle(load.origin, load.sku, -load.shipped)
+        self._travelling[load.number] = (self.oldest, self._load_up(load, load.shipped, lines))
+
+    def _lines(self, load: Load) -> IntArray:
+        """(m,) positions of the lines whose SKU expires."""
+        return age_touches.expiring_lines(self.classes.row, load.sku)
+
+    def _load_up(self, load: Load, quantity: IntArray, lines: IntArray) -> IntArray:
+        """(m, M) the classes of `quantity` (n,), the oldest of its origin, which leave it."""
+        came = np.zeros((len(lines), self.longest), dtype=np.int32)
+        origin, oldest = load.origin, self.oldest
+        age_touches.load_up(self.classes, origin, load.sku, quantity, oldest, lines, came)
+        return came
 
     def arrived(self, load: Load, error: IntArray, late: IntArray) -> None:
         """A load has been put down; `error` and `late` as in ``touches.receive``."""
         if not self.on:
             return
-        place, sku = load.destination, load.sku
+        place, sku, lines = load.destination, load.sku, self._lines(load)
         there = load.shipped - ((error > 0) & (load.shipped > 0)).astype(np.int32)
         # Units owed leave at once: they are settled at the next touch, like sales.
         self._settle(place, sku, there - late)
-        since, came = self.oldest, np.zeros((len(sku), self.longest), dtype=np.int32)
+        since, came = self.oldest, np.zeros((0, self.longest), dtype=np.int32)
         if load.origin != SUPPLIER:
             since, came = self._travelling.pop(load.number, (since, came))
-        age_touches.put_down(
-            self.classes, place, sku, there, came, self.oldest - since, self.oldest
-        )
+        age = self.oldest - since
+        age_touches.put_down(self.classes, place, sku, there, lines, came, age, self.oldest)
 
     def expire(self, now: int) -> None:
         """Clear what ends its life this evening; receipts up to `now` have been served."""

@@ -19,8 +19,12 @@ from policies.registry import build_bundle
 from twin.hooks import BundleOrders
 from twin.reference_model import ReferenceModel
 from twin.run import Feed, simulate
-from twin.scenario import Scenario, WarehouseRules
+from twin.scenario import Frictions, Perishables, Scenario, StoreRules, WarehouseRules
 from twin.state import cover_opening
+
+LATENT = Frictions(shrink_per_unit_sold=0.005, misscan_per_line=0.005, receipt_error_per_line=0.01)
+_PERISHABLE_EVERY, _LIVES_DAYS = 10, (3, 5, 7, 10, 14)
+_COUNTS_PER_DAY, _SHELVING_S = 40, 2.0
 
 
 def bench_replay(
@@ -31,8 +35,13 @@ def bench_replay(
     days: int | None = None,
     seed: int = 1,
     feed: Feed | None = None,
+    is_plain: bool = False,
 ) -> dict[str, Any]:
     """Replay all receipts with reviews, picking, docks, trucks and receiving on.
+
+    So are latent errors (shrink, mis-scans, wrong receipts, counts of 40 SKUs a store and
+    evening) and perishables: every tenth SKU lives 3 to 14 days, and a fifth of its
+    customers take the youngest. `is_plain` leaves these two out.
 
     The default bundle is the incumbent: warehouses are reviewed daily, each store once a
     week (a seventh of the stores every evening), forecasts are issued from the panel
@@ -54,12 +63,16 @@ def bench_replay(
         Gives the receipts after the first stretch, `receipts`. The first run then ends
         with that stretch, and what the feed takes is not counted either.
 
+    is_plain : bool
+
     Returns
     -------
     dict
         `lines, seconds, lines_per_second, simpy_share, kernel_lines_per_second,
         peak_rss_bytes` and the phases. `seconds` is the whole of :func:`simulate`,
         copying the opening included; reading or making the input is not in it.
+        `kernel_lines_per_second` is of the kernel in this run, `bare_kernel_lines_per_second`
+        of the one without errors, on the receipts at hand; ratios are to both.
     """
     stores = len(network.stores)
     fleet = dataclasses.replace(
@@ -78,12 +91,20 @@ def bench_replay(
         days if days is not None else last // 86_400 + 1,
         opening_cover_days=14.0,
         warehouse=WarehouseRules(docks=max(6, stores // 10), pickers=max(20, stores // 2)),
+        store=StoreRules(receive_seconds_per_case=_SHELVING_S),
     )
     scenario = dataclasses.replace(scenario, opening=cover_opening(scenario))
     policy = bundle if bundle is not None else build_bundle("incumbent")
     _keep_freed_memory()
     known = min(scenario.days, last // 86_400 + 1)
-    simulate(dataclasses.replace(scenario, days=known), policy, seed=seed)
+    first = dataclasses.replace(scenario, days=known)
+    bare = simulate(first, policy, seed=seed)
+    if not is_plain:
+        scenario = everything_on(scenario)
+        bare = simulate(first, policy, seed=seed)
+        simulate(dataclasses.replace(scenario, days=known), policy, seed=seed)
+    bare_speed = bare.counters["lines"] / max(bare.seconds["kernel"], 1e-9)
+    del bare
     # Objects made before are not walked by the collector again and again.
     gc.collect()
     gc.freeze()
@@ -103,6 +124,8 @@ def bench_replay(
         "simpy_share": result.seconds["simpy"] / seconds,
         "kernel_lines_per_second": lines / max(result.seconds["kernel"], 1e-9),
         "ratio_to_kernel": seconds / max(result.seconds["kernel"], 1e-9),
+        "bare_kernel_lines_per_second": bare_speed,
+        "ratio_to_bare_kernel": bare_speed * seconds / max(lines, 1),
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "cpu_seconds": cpu_seconds,
         "lines_per_cpu_second": lines / max(cpu_seconds, 1e-9),
@@ -114,9 +137,31 @@ def bench_replay(
         "order_lines": int(facts.get("order_lines").sum()),
         "stops": int(facts.get("stops").sum()),
         "purchase_lines": int(facts.get("purchase_lines").sum()),
+        "write_off_units": int(facts.get("write_off_units").sum()),
+        "records_right": float(
+            facts.get("latent_records_right").sum() / max(facts.get("latent_records").sum(), 1)
+        ),
         "fill": 1
         - float(facts.get("units_lost").sum() / max(facts.get("units_demanded").sum(), 1)),
     }
+
+
+def everything_on(scenario: Scenario) -> Scenario:
+    """The same world with latent errors, counts and perishables."""
+    skus = scenario.network.skus
+    number = np.arange(len(skus.ids))
+    lives = np.array(_LIVES_DAYS)[number // _PERISHABLE_EVERY % len(_LIVES_DAYS)]
+    life = np.where(number % _PERISHABLE_EVERY == 0, lives, 0).astype(skus.shelf_life_days.dtype)
+    network = dataclasses.replace(
+        scenario.network, skus=dataclasses.replace(skus, shelf_life_days=life)
+    )
+    return dataclasses.replace(
+        scenario,
+        network=network,
+        frictions=LATENT,
+        perishables=Perishables(tracked=True, lifo_share=0.2),
+        store=dataclasses.replace(scenario.store, count_lines_per_day=_COUNTS_PER_DAY),
+    )
 
 
 class _Clock:

@@ -14,6 +14,7 @@ from twin.arrays import Mode
 from twin.journal import Journal
 from twin.loads import Load
 from twin.pull import Pull
+from twin.sampling import count_sample, count_stores
 from twin.scenario import Opening
 from twin.state import State
 
@@ -70,6 +71,8 @@ class Floor:
         )
         self.kernel_seconds = 0.0
         self.touch_seconds = 0.0
+        self.count_seconds = 0.0
+        self.expire_seconds = 0.0
 
     def advance(self, place: int, until: int) -> None:
         """Serve or lose a store's receipt lines with t ≤ `until`; others have none."""
@@ -203,6 +206,35 @@ class Floor:
         self.journal.received(load, error, late, now)
         self.touch_seconds += time.perf_counter() - began
 
+    def count_all(self, now: int) -> None:
+        """Count a random sample of every store's SKUs."""
+        if self._count_keys is None:
+            return
+        state = self.state
+        places = state.lines.location
+        if self.journal.on:
+            for place in places.tolist():
+                self.count(place, now)
+            return
+        self.advance_all(now)
+        began = time.perf_counter()
+        skus = [self._listed_skus[place] for place in places.tolist()]
+        first = np.cumsum([0, *map(len, skus)], dtype=np.int64)
+        count_stores(
+            places,
+            first,
+            np.concatenate(skus),
+            np.array([state.scenario.store.lines_to_count(len(mine)) for mine in skus]),
+            self._count_keys,
+            self._miscount_rate,
+            self._count_keys if self._miscount_keys is None else self._miscount_keys,
+            now,
+            state.stock,
+            state.events,
+            state.master,
+        )
+        self.count_seconds += time.perf_counter() - began
+
     def count(self, place: int, now: int) -> None:
         """Count a random sample of a store's SKUs and set the book to what is there."""
         if self._count_keys is None:
@@ -212,7 +244,7 @@ class Floor:
         sku = count_sample(
             self._listed_skus[place],
             state.scenario.store.lines_to_count(len(self._listed_skus[place])),
-            int(self._count_keys[place]),
+            self._count_keys[place],
             now // 86_400,
         )
         difference = np.zeros(len(sku), dtype=np.int32)
@@ -224,7 +256,9 @@ class Floor:
     def expire(self, now: int) -> None:
         """Clear every shelf of what ends its life today."""
         self.advance_all(now)
+        began = time.perf_counter()
         self.ages.expire(now)
+        self.expire_seconds += time.perf_counter() - began
 
     def _errors(self, place: int, sku: IntArray, now: int) -> IntArray:
         """(n,) int32: what the person who receives gets wrong, as in `touches.receive`."""
@@ -239,15 +273,3 @@ class Floor:
         counter = (now // 86_400) * np.int64(self.state.network.shape[1]) + sku.astype(np.int64)
         u = draws.uniforms(keys[place], counter)
         return np.where(u < rate / 2, -1, np.where(u < rate, 1, 0)).astype(np.int32)
-
-
-def count_sample(listed: IntArray, size: int, key: int, day: int) -> IntArray:
-    """(n,) int32, `size` of the listed SKUs without replacement, sorted.
-
-    Selection by the smallest of one draw per SKU number: the sample of a day does not
-    depend on other days or stores.
-    """
-    u = draws.uniforms(np.array(key, dtype=np.uint64), (day << 24) + listed.astype(np.int64))
-    size = min(size, len(listed))
-    chosen = np.argsort(u, kind="stable")[:size]
-    return np.sort(listed[chosen])

@@ -24,10 +24,10 @@ from policies.domain.decision import SUPPLIER
 from policies.domain.network import DAY_SECONDS
 from twin import draws
 from twin.clock import Phase
-from twin.floor import count_sample
 from twin.hooks import Hooks, OrderSource
 from twin.loads import Load, carried_loads
 from twin.logistics import Logistics
+from twin.sampling import count_sample
 from twin.scenario import Opening, Scenario
 from twin.state import cover_opening
 
@@ -252,7 +252,7 @@ class ReferenceModel:
             listed = np.flatnonzero(self.network.listed[place]).astype(np.int32)
             key = self._keys["count"][place]
             size = rules.lines_to_count(len(listed))
-            sample = count_sample(listed, size, key, now // DAY_SECONDS).tolist()
+            sample = count_sample(listed, size, np.uint64(key), now // DAY_SECONDS).tolist()
             found = [
                 max(0, self.account.physical[place, sku] + self._miscount(place, sku, now))
                 for sku in sample

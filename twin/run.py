@@ -186,8 +186,7 @@ class World:
         return timed
 
     def _count(self, now: int) -> None:
-        for place in self.scenario.network.stores.tolist():
-            self.floor.count(place, now)
+        self.floor.count_all(now)
 
     def _plan_at(self, now: int) -> None:
         if self.tape is not None and self.tape.is_replaying:
@@ -271,6 +270,7 @@ class World:
         seconds = self.seconds | self.planner.seconds
         seconds["kernel"] = self.floor.kernel_seconds
         seconds["touch"] = self.floor.touch_seconds
+        seconds["count"], seconds["expire"] = self.floor.count_seconds, self.floor.expire_seconds
         # What is left of SimPy's run: its queue, and the processes of trucks and docks.
         seconds["simpy"] = seconds["env"] - seconds["phases"] - seconds["touch"]
         return RunResult(

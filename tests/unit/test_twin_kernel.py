@@ -50,7 +50,12 @@ def advanced(state, function, mode):
 @pytest.mark.parametrize("backorders", [False, True])
 @pytest.mark.parametrize(
     ("frictions", "trace"),
-    [(Frictions(), False), (Frictions(), True), (Frictions(0.1, 0.1), True)],
+    [
+        (Frictions(), False),
+        (Frictions(), True),
+        (Frictions(0.1, 0.1), True),
+        (Frictions(0.1, 0.1), False),
+    ],
 )
 def test_the_kernel_gives_the_same_compiled_and_uncompiled(frictions, trace, backorders):
     """Stock, tallies, cursors and rows; the plain loop, the traced loop, and with frictions."""
@@ -80,16 +85,31 @@ def test_the_kernel_gives_the_same_compiled_and_uncompiled(frictions, trace, bac
     assert fast.tally[..., kernel.BACKORDERED if backorders else kernel.LOST].sum() > 0
 
 
-def test_the_plain_loop_and_the_traced_loop_leave_the_same_stock():
+@pytest.mark.parametrize(
+    "frictions", [Frictions(), Frictions(0.2, 0.1), Frictions(0.2, 0.0), Frictions(0.0, 0.1)]
+)
+@pytest.mark.parametrize("backorders", [False, True])
+def test_the_plain_loop_and_the_traced_loop_leave_the_same_stock(frictions, backorders):
     """A trace changes nothing but the rows."""
     network, demand = generate_chain(stores=2, skus=400, days=1, lines_per_store_day=900, seed=4)
-    scenario = Scenario("k", network, demand, 0, 1, opening=opening(network, 3, 0))
+    scenario = Scenario(
+        "k",
+        network,
+        demand,
+        0,
+        1,
+        opening=opening(network, 3, 0),
+        frictions=frictions,
+        store=StoreRules(backorders=backorders),
+    )
     state = open_state(scenario, scenario.opening, seed=1, replication=0)
     plain, _ = advanced(state, kernel.advance, Mode(True, False))
     traced, written = advanced(state, kernel.advance, Mode(True, True))
     for name in plain.stock._fields:
         assert (getattr(plain.stock, name) == getattr(traced.stock, name)).all(), name
     assert (plain.tally == traced.tally).all()
+    for name in plain.totals._fields:
+        assert (getattr(plain.totals, name) == getattr(traced.totals, name)).all(), name
     assert written.shape[1] > 1_000
 
 
