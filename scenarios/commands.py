@@ -59,6 +59,7 @@ def run_command(
     workers: int = 1,
     seed: int | None = None,
     checkpoint_days: int = CHECKPOINT_DAYS,
+    dask: str = "",
     progress: Any = None,
 ) -> dict[str, Any]:
     """Simulate a scenario; the folder holds result.nc, manifest.json and scenario.json.
@@ -81,7 +82,7 @@ def run_command(
             field="--checkpoint-days",
             remedy="give days, or 0 for no checkpoints",
         )
-    results = RunFolder(out, world, policy, checkpoint_days).run(count, workers, progress)
+    results = RunFolder(out, world, policy, checkpoint_days).run(count, workers, progress, dask)
     data = dataset(results, network_of(str(chain)).skus.ids)
     write(data, out / "result.nc")
     (out / "scenario.json").write_text(

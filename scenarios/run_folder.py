@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import StoretwinError
-from scenarios.runner import Job, Policy, run_jobs
+from scenarios.runner import Job, Policy, run_jobs, run_on_dask
 from scenarios.whole_files import write_whole
 from scenarios.worlds import WorldSpec
 from twin.output import code_sha256, read
@@ -58,9 +58,15 @@ class RunFolder:
         return self.home / "parts" / f"{replication}.nc"
 
     def run(
-        self, replications: int, workers: int = 1, progress: Tell | None = None
+        self,
+        replications: int,
+        workers: int = 1,
+        progress: Tell | None = None,
+        dask: str = "",
     ) -> list[RunResult]:
         """All replications; those that lie here already are not run again.
+
+        By `workers` processes of this machine, or by the Dask cluster at the address `dask`.
 
         Raises
         ------
@@ -83,7 +89,10 @@ class RunFolder:
         tell(0, len(missing))
         jobs = [self._job(r, key) for r in missing]
         try:
-            run_jobs(jobs, workers, tell)
+            if dask:
+                run_on_dask(jobs, dask, tell)
+            else:
+                run_jobs(jobs, workers, tell)
         except StoretwinError as error:
             done = sum(self.part(r).exists() for r in wanted)
             self._state("failed", key, done, replications, error=str(error))

@@ -205,6 +205,58 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, progress: Tell | None = None
     return [found[i] for i in range(len(jobs))]
 
 
+def run_on_dask(jobs: Sequence[Job], address: str, progress: Tell | None = None) -> list[Outcome]:
+    """Outcomes in the order of `jobs`, made by the workers of a Dask cluster.
+
+    They read chains and write parts where this process does, so they share its folders.
+
+    Raises
+    ------
+    ScenarioInvalid
+        Where Dask is not installed or nobody answers at `address`.
+    """
+    try:
+        import distributed  # noqa: PLC0415  an extra: most machines have none
+    except ImportError as error:
+        raise ScenarioInvalid(
+            "Dask is not installed", field="--dask", remedy='pip install "storetwin[dask]"'
+        ) from error
+    for world, replication in dict.fromkeys((job.world, job.replication) for job in jobs):
+        demand_of(world, replication)
+    here = [_from_anywhere(job) for job in jobs]
+    try:
+        client: Any = distributed.Client(address, timeout=_ANSWER_S)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ScenarioInvalid(
+            f"no Dask cluster answers at {address}",
+            field="--dask",
+            remedy="give its scheduler's address, as tcp://10.0.0.5:8786",
+        ) from error
+    with client:
+        # Not pure: a job that was done before is not taken from the cluster's memory.
+        futures = client.map(run_job, here, pure=False)
+        number = {future.key: i for i, future in enumerate(futures)}
+        found: dict[int, Outcome] = {}
+        done: Any = distributed.as_completed(futures)  # type: ignore[no-untyped-call]
+        for future in done:
+            found[number[future.key]] = future.result()
+            if progress is not None:
+                progress(len(found), len(jobs))
+    return [replace(found[i], job=job) for i, job in enumerate(jobs)]
+
+
+_ANSWER_S = 10
+"""Seconds within which a cluster must answer."""
+
+
+def _from_anywhere(job: Job) -> Job:
+    """The job with whole paths: a cluster's workers have working directories of their own."""
+    world = job.world
+    opening = str(Path(world.opening).resolve()) if world.opening else ""
+    world = replace(world, chain=str(Path(world.chain).resolve()), opening=opening)
+    return replace(job, world=world, part=str(Path(job.part).resolve()) if job.part else "")
+
+
 _pools: dict[tuple[int, str], ProcessPoolExecutor] = {}
 
 

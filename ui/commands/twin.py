@@ -68,6 +68,9 @@ def run(
     checkpoint_days: Annotated[
         int, typer.Option(help="Simulated days between checkpoints; 0 = none.")
     ] = 28,
+    dask: Annotated[
+        str, typer.Option(help="Address of a Dask scheduler, in place of --workers.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Simulate a scenario. Cut off and started again, it goes on where it was.
@@ -83,6 +86,7 @@ def run(
         workers=workers,
         seed=seed,
         checkpoint_days=checkpoint_days,
+        dask=dask,
     )
     answer(result, as_json=as_json)
 
