@@ -15,6 +15,7 @@ from ui.i18n import Words
 from ui.numerals import NOTHING
 from ui.pages.charts import Charts
 from ui.pages.figures import TILE_KPIS, Figures
+from ui.pages.why import WHY_CSS, why_html
 from ui.shell import (
     BAR_CSS,
     HEAD_CSS,
@@ -76,6 +77,7 @@ class _Board:
         self.labels = label_pane("")
         self.told = html_pane("", LIST_CSS)
         self.band_words = html_pane("", HEAD_CSS, LEGEND_CSS)
+        self.why = html_pane("", HEAD_CSS, WHY_CSS)
         self.map_legend = html_pane("", LEGEND_CSS)
         self.since_words = html_pane("", HEAD_CSS)
         self.band = _plot_pane()
@@ -106,6 +108,7 @@ class _Board:
             self.labels,
             card(say("executive.are_we_well"), self._well_words(), self.tiles),
             card(say("executive.keeping_promise"), "", self.band_words, self.chosen, self.band),
+            card(say("why.title"), say("why.sub"), self.why),
             halves,
             card(
                 say("executive.which_stores"),
@@ -164,6 +167,7 @@ class _Board:
             else f"<p>{escape(say('executive.no_data'))}</p>"
         )
         self.told.object = self._told_html()
+        self.why.object = why_html(figures.causes(), say) if figures.has_actual else ""
         self.show_kpi()
 
     def show_kpi(self) -> None:
@@ -199,7 +203,8 @@ class _Board:
         title = self.visit.say("executive.one_store", store=name)
         pane = _plot_pane()
         pane.object = self.charts.band(found, position)
-        self.one.objects = [html_pane(f"<h3>{escape(title)}</h3>", _H3_CSS), pane]
+        why = html_pane(why_html(self.figures.causes(position), self.visit.say), WHY_CSS)
+        self.one.objects = [html_pane(f"<h3>{escape(title)}</h3>", _H3_CSS), pane, why]
 
     # Words ------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from policies.domain.facts import DayFacts
 from policies.domain.kpis import KPIS
+from ui.causes import Cause, causes
 from ui.comparison import Comparison, parts
 from ui.sources import Places, Situation, Source
 
@@ -113,6 +114,15 @@ class Figures:
             twin = parts(which, self._promise, costs, stores) if self._promise else None
             self._made[name] = Comparison(which, parts(which, [actual], costs, stores), twin)
         return self._made[name]
+
+    def causes(self, position: int | None = None) -> list[Cause]:
+        """Why reality leaves the band: of all stores, or of one (position among them)."""
+        window, actual = self.window, self._actual
+        if window is None or actual is None or not self._promise:
+            return []
+        stores = self.places.stores
+        pick = stores if position is None else stores[position : position + 1]
+        return causes(actual, self._promise, window, pick)
 
 
 def keep_fresh(source: Source, every_s: float = 10.0) -> threading.Event:
