@@ -31,7 +31,7 @@ _RATIOS = (
     _Ratio("phantom", "count_lines_right", "count_lines", 1),
     _Ratio("policy", "order_units", "units_sold", 1),
 )
-CAUSES: tuple[str, ...] = tuple(one.name for one in _RATIOS)
+CAUSES: tuple[str, ...] = ("peak", *(one.name for one in _RATIOS))
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Cause:
     actual : float; NaN where nothing was recorded
     low, median, high : float, P10, P50 and P90 of the runs; NaN where unknown
     verdict : Verdict, ``WORSE`` where it speaks for a worse result than promised
+    day : int, day number that a peak speaks of; -1 for a cause of the whole window
     """
 
     name: str
@@ -52,6 +53,7 @@ class Cause:
     median: float
     high: float
     verdict: Verdict
+    day: int = -1
 
     @property
     def over(self) -> float:
@@ -78,6 +80,7 @@ def causes(
     locations : (S,) positions on the location axis
     """
     found = [_cause(one, actual, runs, window, locations) for one in _RATIOS]
+    found.append(_peak(actual, runs, window, locations))
     order = (Verdict.WORSE, Verdict.INSIDE, Verdict.BETTER, Verdict.UNJUDGED)
 
     def rank(cause: Cause) -> tuple[int, float]:
@@ -109,6 +112,37 @@ def _cause(
         return Cause(ratio.name, value, low, median, high, Verdict.UNJUDGED)
     said = verdict(value, low, high, ratio.direction)
     return Cause(ratio.name, value, low, median, high, said)
+
+
+def _peak(
+    actual: DayFacts,
+    runs: Sequence[DayFacts],
+    window: tuple[int, int],
+    locations: npt.NDArray[np.intp],
+) -> Cause:
+    """The day that stands out most above the promise, judged against each run's own such day.
+
+    A holiday that the promise did not see can empty shelves although the window's total is
+    below; the runs' own largest excess says how much of it chance alone brings.
+    """
+
+    def sold(facts: DayFacts) -> npt.NDArray[np.float64]:
+        days = range(window[0], window[1] + 1)
+        return np.array([_total("units_sold", facts, (day, day), locations) for day in days], float)
+
+    nothing = float("nan")
+    promised = np.array([sold(run) for run in runs])
+    here = sold(actual)
+    if len(promised) < MIN_RUNS or not here.any():
+        return Cause("peak", nothing, nothing, nothing, nothing, Verdict.UNJUDGED)
+    low, middle, high = np.quantile(promised, (LOW_QUANTILE, 0.5, HIGH_QUANTILE), axis=0)
+    # One unit as a floor: a day that nobody was promised to buy on has no ratio.
+    floor = np.maximum(middle, 1.0)
+    by_chance = float(np.quantile((promised / floor).max(axis=1), HIGH_QUANTILE))
+    at = int(np.argmax(here / floor))
+    said = Verdict.WORSE if here[at] / floor[at] > by_chance else Verdict.INSIDE
+    units = (float(here[at]), float(low[at]), float(middle[at]), float(high[at]))
+    return Cause("peak", *units, said, window[0] + at)
 
 
 def _figure(

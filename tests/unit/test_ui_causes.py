@@ -1,5 +1,7 @@
 """The causes of a gap, from day facts."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from ui.i18n import LANGUAGES, words
 from ui.judgement import Verdict
 from ui.pages.why import sentence, why_html
 
+START = dt.date(2026, 1, 5)
 ALL_PLACES = np.arange(2)
 
 
@@ -36,14 +39,29 @@ def test_demand_above_the_promise_pulls_down_and_says_by_how_much():
     one = found(facts(units_sold=125, order_units=125), promise())["demand"]
     assert one.verdict is Verdict.WORSE
     assert one.over == pytest.approx(0.25)
-    assert "Demand was 25.0 % above what the promise assumed" in sentence(one, words("en"))
-    assert "需求比承诺的假设高 25.0%" in sentence(one, words("zh"))
+    assert "Demand was 25.0 % above what the promise assumed" in sentence(one, words("en"), START)
+    assert "需求比承诺的假设高 25.0%" in sentence(one, words("zh"), START)
+
+
+def test_a_day_far_above_the_promise_is_named_although_the_total_is_below():
+    actual = facts(units_sold=80, order_units=80)
+    actual.sku_facts[3, :, 0, SKU_FACTS.index("units_sold")] = 120
+    said = found(actual, promise())
+    assert said["demand"].verdict is Verdict.BETTER
+    assert said["peak"].verdict is Verdict.WORSE
+    assert "On 2026-01-08 demand was 20.0 % above" in sentence(said["peak"], words("en"), START)
+
+
+def test_a_day_inside_the_runs_own_peaks_does_not_stand_out():
+    said = found(facts(units_sold=101), promise())["peak"]
+    assert said.verdict is Verdict.INSIDE
+    assert "No day stood out" in sentence(said, words("en"), START)
 
 
 def test_demand_inside_the_runs_explains_nothing():
     one = found(facts(units_sold=101, order_units=101), promise())["demand"]
     assert one.verdict is Verdict.INSIDE
-    assert "as the promise assumed" in sentence(one, words("en"))
+    assert "as the promise assumed" in sentence(one, words("en"), START)
 
 
 def test_late_trucks_and_wrong_records_pull_down():
@@ -58,8 +76,8 @@ def test_late_trucks_and_wrong_records_pull_down():
         "phantom",
         "policy",
     }
-    assert "60.0 % of stops" in sentence(said["trucks"], words("en"))
-    assert "0.80 units ordered" in sentence(said["policy"], words("en"))
+    assert "60.0 % of stops" in sentence(said["trucks"], words("en"), START)
+    assert "0.80 units ordered" in sentence(said["policy"], words("en"), START)
 
 
 def test_the_strongest_cause_that_hurts_stands_first():
@@ -99,6 +117,6 @@ def test_only_the_days_of_the_window_and_the_asked_store_count():
 def test_every_cause_has_its_sentences(language):
     say = words(language)
     assert [name for name in CAUSES if not say.has(f"why.{name}_unknown")] == []
-    text = why_html(causes(facts(units_sold=125), promise(), (0, 6), ALL_PLACES), say)
+    text = why_html(causes(facts(units_sold=125), promise(), (0, 6), ALL_PLACES), say, START)
     assert text.count("<li") == len(CAUSES)
-    assert say("why.no_promise") in why_html([], say)
+    assert say("why.no_promise") in why_html([], say, START)

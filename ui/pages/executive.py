@@ -167,7 +167,9 @@ class _Board:
             else f"<p>{escape(say('executive.no_data'))}</p>"
         )
         self.told.object = self._told_html()
-        self.why.object = why_html(figures.causes(), say) if figures.has_actual else ""
+        self.why.object = (
+            why_html(figures.causes(), say, situation.start_date) if figures.has_actual else ""
+        )
         self.show_kpi()
 
     def show_kpi(self) -> None:
@@ -203,7 +205,9 @@ class _Board:
         title = self.visit.say("executive.one_store", store=name)
         pane = _plot_pane()
         pane.object = self.charts.band(found, position)
-        why = html_pane(why_html(self.figures.causes(position), self.visit.say), WHY_CSS)
+        begin = self.figures.situation.start_date
+        words = why_html(self.figures.causes(position), self.visit.say, begin)
+        why = html_pane(words, WHY_CSS)
         self.one.objects = [html_pane(f"<h3>{escape(title)}</h3>", _H3_CSS), pane, why]
 
     # Words ------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from html import escape
 
@@ -10,7 +11,7 @@ from ui.i18n import Words
 from ui.judgement import Verdict
 from ui.numerals import NOTHING, number
 
-_UNITS = {"demand": "units", "lead": "days", "trucks": "share", "phantom": "share"}
+_UNITS = {"peak": "units", "demand": "units", "lead": "days", "trucks": "share", "phantom": "share"}
 # A class of its own, so that the verdict is never told by the list's order alone.
 WHY_CSS = """
 ul.why { list-style: none; margin: 4px 0 2px; padding: 0; color: var(--text);
@@ -24,28 +25,38 @@ ul.why .inside b, ul.why .unjudged b { color: var(--muted); }
 """
 
 
-def why_html(found: Sequence[Cause], say: Words) -> str:
-    """A list with one sentence for each cause; what was not recorded says so."""
+def why_html(found: Sequence[Cause], say: Words, start: dt.date) -> str:
+    """A list with one sentence for each cause; what was not recorded says so.
+
+    Parameters
+    ----------
+    found : sequence of Cause
+    say : Words
+    start : date of day number 0
+    """
     if not found:
         return f"<p>{escape(say('why.no_promise'))}</p>"
     items = [
         f'<li class="{one.verdict.value}"><b>{one.verdict.arrow} '
-        f"{escape(say('why.' + one.verdict.value))}</b>{escape(sentence(one, say))}</li>"
+        f"{escape(say('why.' + one.verdict.value))}</b>{escape(sentence(one, say, start))}</li>"
         for one in found
     ]
     return f'<ul class="why">{"".join(items)}</ul>'
 
 
-def sentence(cause: Cause, say: Words) -> str:
+def sentence(cause: Cause, say: Words, start: dt.date) -> str:
     """One cause in words, its figures beside those of the promise."""
     if cause.verdict is Verdict.UNJUDGED:
         return say(f"why.{cause.name}_unknown")
     name = cause.name
+    if name == "peak" and cause.verdict is Verdict.INSIDE:
+        name = "peak_same"
     if name == "demand":
         side = "above" if cause.over > 0 else "below"
         name = f"demand_{side}" if cause.verdict is not Verdict.INSIDE else "demand_same"
     return say(
         f"why.{name}",
+        day="" if cause.day < 0 else f"{start + dt.timedelta(days=cause.day):%Y-%m-%d}",
         by=number(abs(cause.over), "share"),
         actual=_number(cause, cause.actual),
         promised=_number(cause, cause.median),
