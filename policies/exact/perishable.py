@@ -138,14 +138,21 @@ def _averages(model: PerishableModel, orders: Cells, level: int | None) -> Peris
 
 def _solve(model: PerishableModel, orders: Cells, weights: Floats) -> tuple[Cells, float]:
     chances = gamma_rounded(model.mean, model.variation)
+    first_sold = 0 if model.is_fifo else model.life - 1
+    counts = np.ones(model.size, dtype=np.bool_)
+    if len(orders):
+        counts = _reached(
+            model.life, model.lead_time, model.most + 1, first_sold, len(chances), orders
+        )
     chosen, low, high = _iterate(
         model.life,
         model.lead_time,
         model.most + 1,
-        0 if model.is_fifo else model.life - 1,
+        first_sold,
         weights,
         chances,
         orders,
+        counts,
         _SPAN,
         _MOST_ROUNDS,
     )
@@ -161,10 +168,11 @@ def _iterate(
     weights: Floats,
     chances: Floats,
     orders: Cells,
+    counts: npt.NDArray[np.bool_],
     span: float,
     rounds: int,
 ) -> tuple[Cells, float, float]:
-    """Relative value iteration over every state; no `orders` = choose the best one."""
+    """Relative value iteration over states that count; no `orders` = choose the best one."""
     digits = life + lead_time - 1
     size = base**digits
     value, new = np.zeros(size), np.zeros(size)
@@ -174,6 +182,8 @@ def _iterate(
     for _ in range(rounds):
         low, high = np.inf, -np.inf
         for row in range(size):
+            if not counts[row]:
+                continue
             rest = row
             for i in range(digits - 1, -1, -1):
                 stock[i] = rest % base
@@ -192,10 +202,52 @@ def _iterate(
             low, high = min(low, change), max(high, change)
         offset = (low + high) / 2
         for row in range(size):
-            value[row] += _STEP * (new[row] - offset - value[row])
+            if counts[row]:
+                value[row] += _STEP * (new[row] - offset - value[row])
         if high - low < span:
             break
     return chosen, low, high
+
+
+@njit(cache=True)
+def _reached(
+    life: int, lead_time: int, base: int, first_sold: int, demands: int, orders: Cells
+) -> npt.NDArray[np.bool_]:
+    """Which states an empty store gets into under `orders`.
+
+    A given policy may never mix its states. Goods that live one period are the extreme: all
+    stock leaves each evening, so with L = 1 orders alternate between q and S − q for ever,
+    and which q it is depends on the start. The average is that of a store that begins empty.
+    """
+    digits = life + lead_time - 1
+    reached = np.zeros(base**digits, dtype=np.bool_)
+    ahead = np.empty(base**digits, dtype=np.int64)
+    stock, left = np.empty(digits, dtype=np.int64), np.empty(life, dtype=np.int64)
+    reached[0], ahead[0], waiting = True, 0, 1
+    while waiting:
+        waiting -= 1
+        row = ahead[waiting]
+        rest = row
+        for i in range(digits - 1, -1, -1):
+            stock[i] = rest % base
+            rest //= base
+        for d in range(min(stock[:life].sum(), demands - 1) + 1):
+            need = d
+            for step in range(life):
+                i = abs(first_sold - step)
+                taken = min(stock[i], need)
+                left[i] = stock[i] - taken
+                need -= taken
+            to = 0
+            for i in range(1, life):
+                to = to * base + left[i]
+            for i in range(life, digits):
+                to = to * base + stock[i]
+            to = to * base + orders[row]
+            if not reached[to]:
+                reached[to], ahead[waiting] = True, to
+                waiting += 1
+    return reached
 
 
 @njit(cache=True)

@@ -38,6 +38,8 @@ def row(life: int, lead_time: int, waste_cost: float, level: int, *, is_fifo: bo
 ROWS = {
     "m 2, L 1, FIFO": row(2, 1, 7, 7, is_fifo=True),
     "m 2, L 1, LIFO": row(2, 1, 7, 5, is_fifo=False),
+    "m 1, L 1, FIFO": row(1, 1, 7, 9, is_fifo=True),
+    "m 1, L 2, LIFO": row(1, 2, 10, 14, is_fifo=False),
     "m 3, L 2, FIFO": row(3, 2, 10, 13, is_fifo=True),
     "m 3, L 2, LIFO": row(3, 2, 10, 11, is_fifo=False),
 }
