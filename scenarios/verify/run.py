@@ -32,8 +32,10 @@ _PILOT_DAYS, _PILOT_SKUS_PER_BLOCK = 400, 24
 _MARGIN = 1.6
 _LEAST_SKUS_PER_BLOCK, _MOST_SKUS_PER_BLOCK = 10, 80
 
+_ROUNDED = 1e-5
+"""Tables round to this, and where nothing is random an interval has no width."""
 _RARE_SLACK = 2e-5
-"""Tables round to 1e-5, and no normal interval is right about a handful of events."""
+"""No normal interval is right about a handful of events."""
 
 AnyRow = Row | SerialRow
 _READERS: Mapping[str, Callable[[int, Mapping[str, str]], AnyRow]] = {
@@ -225,8 +227,8 @@ def verdict(row: AnyRow, values: dict[str, FloatArray], comparisons: int) -> dic
 
 
 def _fits(found: Interval, reference: float, is_rare: bool) -> bool:  # noqa: FBT001
-    """Whether the reference is inside; what hardly ever happens is known to 5 digits."""
-    slack = _RARE_SLACK if is_rare else 0.0
+    """Whether the reference is inside; it is known to 5 digits."""
+    slack = _RARE_SLACK if is_rare else _ROUNDED
     return abs(found.mean - reference) <= found.half_width + slack
 
 
