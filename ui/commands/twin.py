@@ -151,14 +151,20 @@ def bench_replay(
         bool, typer.Option("--ratios", help="Compare with one SimPy event per line.")
     ] = False,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Without perishables, counts and latent errors.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--plain/--everything",
+            help="Without or with perishables, counts and latent errors; "
+            "by default without up to 56 days, with them beyond.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Receipt lines per second of the whole twin, everything on.
+    """Receipt lines per second of the whole twin.
 
-    Reviews, picking, docks, trucks, receiving, shelving, counts, shrink, mis-scans, wrong
-    receipts, and a tenth of the SKUs perishable with customers who take the youngest.
+    Reviews, picking, docks, trucks, receiving and shelving. With --everything also counts,
+    shrink, mis-scans, wrong receipts, and a tenth of the SKUs perishable with customers who
+    take the youngest.
 
     A history of more than 56 days is made in stretches of 28, so that it never stands in
     memory as a whole; making it is not counted.
@@ -170,12 +176,14 @@ def bench_replay(
     from twin.bench import bench_replay as measure
 
     size = {"skus": skus, "days": days, "lines_per_store_day": lines_per_store_day, "seed": seed}
+    is_plain = days <= 56 if plain is None else plain
     if by_stores:
-        result = replay_by_stores(stores, **size, is_plain=plain)
+        result = replay_by_stores(stores, **size, is_plain=is_plain)
     elif data is not None:
-        result = measure(*load_generated(data), is_plain=plain)
+        result = measure(*load_generated(data), is_plain=is_plain)
     else:
-        result = replay_generated(stores, **size, is_plain=plain)
+        result = replay_generated(stores, **size, is_plain=is_plain)
+    result |= {"is_plain": is_plain}
     answer(with_ratios(result) if ratios else result, as_json=as_json)
 
 
