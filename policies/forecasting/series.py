@@ -21,6 +21,8 @@ Float32s = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
+_EDGES = np.concatenate([np.linspace(0.0, 0.98, 393), 1 - 0.02 * 0.8 ** np.arange(1, 35), [1.0]])
+"""Probabilities between which a distribution is taken as flat: finer where shortage is."""
 WHOLE_DAY, PART_DAY = 0.99, 0.3
 """Shares of a day in stock from which it counts as whole, and at all."""
 
@@ -171,17 +173,67 @@ class SeriesForecast:
         between the largest day's quantile and that sum.
         """
         _check_fractile(fractile)
-        if not 1 <= days <= self.mean.shape[1] - first:
+        window = self._window(days, first)
+        daily = self.spread.of_days(window, fractile)
+        total = self.spread.of_total(window.sum(axis=1, dtype=np.float64), fractile, days)
+        out: Floats = np.clip(total, daily.max(axis=1), daily.sum(axis=1))
+        return out
+
+    def expected_shortage(self, stock: Floats, days: int, first: int = 0) -> Floats:
+        """(S,) units of the total of `days` days that `stock` (S,) is expected not to cover."""
+        held = self._stock(stock)
+        mean = self._window(days, first).sum(axis=1, dtype=np.float64)
+        out = np.zeros(len(held))
+        for middle, width in _strata():
+            out += width * np.maximum(self.spread.of_total(mean, middle, days) - held, 0.0)
+        return out
+
+    def prob_stockout(self, stock: Floats, days: int, first: int = 0) -> Floats:
+        """(S,) probability that the total of `days` days is above `stock` (S,).
+
+        To 0.0025, and finer beyond 0.98. Stock that is used up to the unit is no stock-out.
+        """
+        held = self._stock(stock)
+        mean = self._window(days, first).sum(axis=1, dtype=np.float64)
+        out = np.zeros(len(held))
+        for middle, width in _strata():
+            out += width * (self.spread.of_total(mean, middle, days) > held)
+        return out
+
+    def _window(self, days: int, first: int) -> Float32s:
+        if first < 0 or not 1 <= days <= self.mean.shape[1] - first:
             raise InvalidInput(
                 f"a total of {days} days from day {first} on, of {self.mean.shape[1]}",
                 field="days",
                 remedy="ask inside the horizon",
             )
-        window = self.mean[:, first : first + days]
-        daily = self.spread.of_days(window, fractile)
-        total = self.spread.of_total(window.sum(axis=1, dtype=np.float64), fractile, days)
-        out: Floats = np.clip(total, daily.max(axis=1), daily.sum(axis=1))
-        return out
+        return self.mean[:, first : first + days]
+
+    def _stock(self, stock: Floats) -> Floats:
+        held = np.asarray(stock, dtype=np.float64)
+        if held.shape != (len(self.mean),):
+            raise InvalidInput(
+                f"stock has shape {held.shape}, expected ({len(self.mean)},)",
+                field="stock",
+                remedy="give one number of units for each series",
+            )
+        # A NaN fails both comparisons.
+        fits = (held >= 0) & (held < np.inf)
+        if not fits.all():
+            series = int(np.argmin(fits))
+            raise InvalidInput(
+                f"stock is {held[series]}",
+                field="stock",
+                row=series,
+                remedy="give units from 0 on; what is owed to customers is no stock",
+            )
+        return held
+
+
+def _strata() -> list[tuple[float, float]]:
+    """(middle, width) of the stretches of probability that make up a distribution."""
+    middles = (_EDGES[1:] + _EDGES[:-1]) / 2
+    return list(zip(middles.tolist(), np.diff(_EDGES).tolist(), strict=True))
 
 
 def _check_fractile(fractile: float) -> None:

@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from policies.domain.errors import InvalidInput
 from policies.forecasting.baselines import (
@@ -16,7 +17,8 @@ from policies.forecasting.baselines import (
     WeekdayMean,
 )
 from policies.forecasting.boosting import GlobalBoosting
-from policies.forecasting.series import Fallback, SeriesPanel
+from policies.forecasting.series import Fallback, SeriesForecast, SeriesPanel
+from policies.forecasting.spread import SIZES, CalibratedSpread
 
 HORIZON, DAYS, SIZE = 14, 140, 80
 SMALL = GlobalBoosting(trees=30, leaves=8, examples=40_000, threads=1)
@@ -227,3 +229,46 @@ def test_a_plan_that_ends_too_early_is_refused(panel):
 def test_a_fractile_is_a_probability(forecast, fractile):
     with pytest.raises(InvalidInput, match="fractile"):
         forecast.quantile(fractile)
+
+
+@pytest.mark.parametrize("mean", [0.02, 0.4, 3.0, 25.0])
+def test_shortage_and_stockout_of_a_known_distribution_are_its_own(mean):
+    """Negative binomial of variance ratio 1.6 for a week, against the sum over its chances."""
+    even = (np.arange(200) + 0.5) / 200
+    ones = np.ones((1, len(SIZES) + 1))
+    spread = CalibratedSpread(np.array([0.6] * 4), (7,), ones, np.tile(even, (*ones.shape, 1)))
+    days = np.full((4, 7), mean, dtype=np.float32)
+    told = SeriesForecast(days, spread, "known", np.zeros(4, dtype=np.int8))
+    total = 7 * mean
+    stock = np.floor(total * np.array([0.0, 0.5, 1.0, 1.5]))
+    units = np.arange(2_000)
+    chance = scipy.stats.nbinom.pmf(units, total / 0.6, 1 / 1.6)
+    short = [(chance * np.maximum(units - held, 0)).sum() for held in stock]
+    out = [chance[units > held].sum() for held in stock]
+    assert told.expected_shortage(stock, 7) == pytest.approx(short, rel=0.02, abs=0.002)
+    assert told.prob_stockout(stock, 7) == pytest.approx(out, abs=0.003)
+
+
+def test_more_stock_lacks_less_and_runs_out_less_often(forecast):
+    stocks = np.arange(0, 120, 12)
+    lacks = np.stack([forecast.expected_shortage(np.full(SIZE, held), 7) for held in stocks])
+    outs = np.stack([forecast.prob_stockout(np.full(SIZE, held), 7) for held in stocks])
+    assert (np.diff(lacks, axis=0) <= 0).all()
+    assert (np.diff(outs, axis=0) <= 0).all()
+    # Without stock all demand is lacking; the calibrated table may shift it a little.
+    assert lacks[0].sum() == pytest.approx(forecast.mean[:, :7].sum(), rel=0.1)
+    assert (outs >= 0).all()
+    assert (outs <= 1 + 1e-9).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, -1.0, np.inf])
+def test_a_stock_that_can_not_be_names_its_series(forecast, bad):
+    stock = np.ones(SIZE)
+    stock[5] = bad
+    with pytest.raises(InvalidInput) as caught:
+        forecast.prob_stockout(stock, 7)
+    assert (caught.value.field, caught.value.row) == ("stock", 5)
+    with pytest.raises(InvalidInput, match="shape"):
+        forecast.expected_shortage(stock[:3], 7)
+    with pytest.raises(InvalidInput, match="15 days"):
+        forecast.expected_shortage(np.ones(SIZE), HORIZON + 1)
