@@ -170,7 +170,8 @@ class SeriesForecast:
         """(S,) units that cover the total of `days` days from day `first` of the horizon.
 
         Never the sum of the daily quantiles: that would about double safety stock. It lies
-        between the largest day's quantile and that sum.
+        between the largest day's quantile and that sum, which is too low a bound where the
+        daily quantiles are mostly 0: see docs/forecasting.md, "What falls short".
         """
         _check_fractile(fractile)
         window = self._window(days, first)
