@@ -169,15 +169,15 @@ class SeriesForecast:
     def total_quantile(self, fractile: float, days: int, first: int = 0) -> Floats:
         """(S,) units that cover the total of `days` days from day `first` of the horizon.
 
-        Never the sum of the daily quantiles: that would about double safety stock. It lies
-        between the largest day's quantile and that sum, which is too low a bound where the
-        daily quantiles are mostly 0: see docs/forecasting.md, "What falls short".
+        Calibrated by itself, never the sum of the daily quantiles: that would about double
+        safety stock of what sells each day, and leave none of what seldom sells. No less
+        than the largest day's quantile.
         """
         _check_fractile(fractile)
         window = self._window(days, first)
         daily = self.spread.of_days(window, fractile)
         total = self.spread.of_total(window.sum(axis=1, dtype=np.float64), fractile, days)
-        out: Floats = np.clip(total, daily.max(axis=1), daily.sum(axis=1))
+        out: Floats = np.maximum(total, daily.max(axis=1))
         return out
 
     def expected_shortage(self, stock: Floats, days: int, first: int = 0) -> Floats:
