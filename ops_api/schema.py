@@ -12,8 +12,10 @@ from ops_api.purchasing import tables as purchasing
 from ops_api.quality import tables as quality
 from ops_api.reservations import tables as reservations
 from ops_api.returns import tables as returns
+from ops_api.rfid import tables as rfid
 from ops_api.tasks import tables as tasks
 from ops_api.transfers import tables as transfers
+from ops_api.webhooks import tables as webhooks
 from ops_api.workbooks import tables as workbooks
 from ops_api.writeoffs import tables as writeoffs
 
@@ -27,8 +29,10 @@ TABLE_MODULES = (
     quality,
     reservations,
     returns,
+    rfid,
     tasks,
     transfers,
+    webhooks,
     workbooks,
     writeoffs,
 )

@@ -27,6 +27,9 @@ class Settings:
     write_off_limit_cents, auto_approve_cents : what needs no second person
     write_off_photo_cents : value from which a write-off needs a picture
     company_prefix : GS1 prefix of the chain, 7 to 10 digits; SSCC of cartons begin with it
+    weighed_codes : forms of the chain's own codes of 13 digits on weighed goods: digits as
+        they are, I item, W grams, P price in cents, C check digit
+    webhooks_over_http : allow receivers without encryption (tests, one machine)
     cut_off_s : seconds after midnight until which a night still belongs to the day before
     future_tolerance_s, past_tolerance_s : accepted age of a device's event
     undo_s : how long a person may take back what they did
@@ -48,6 +51,8 @@ class Settings:
     write_off_photo_cents: int = 20_000
     cut_off_s: int = 0
     company_prefix: str = "0000000"
+    webhooks_over_http: bool = False
+    weighed_codes: tuple[str, ...] = ("21IIIIIWWWWWC", "22IIIIIPPPPPC")
     future_tolerance_s: int = 300
     past_tolerance_s: int = 7 * 86_400
     undo_s: int = 600
@@ -61,6 +66,13 @@ class Settings:
                 remedy="give at least 16 random characters, from a file outside the repository",
             )
 
+        for form in self.weighed_codes:
+            if len(form) != 13 or not form.startswith("2") or form[-1] != "C" or "I" not in form:
+                raise InvalidInput(
+                    f"{form[:20]!r} is no form of weighed goods",
+                    field="WEIGHED_CODES",
+                    remedy="13 characters like 21IIIIIWWWWWC",
+                )
         prefix = self.company_prefix
         if not (prefix.isascii() and prefix.isdigit() and 7 <= len(prefix) <= 10):
             raise InvalidInput(

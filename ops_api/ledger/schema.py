@@ -198,7 +198,14 @@ OUTBOX = Table(
     Column("location", PLACE, nullable=False, server_default=""),
     Column("recorded_at", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
+    # When it was handed to every webhook that wants it.
     Column("delivered_at", BigInteger),
+    Index(
+        "ix_outbox_waiting",
+        "seq",
+        sqlite_where=text("delivered_at IS NULL"),
+        postgresql_where=text("delivered_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

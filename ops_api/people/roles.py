@@ -94,6 +94,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "people.read": {EXECUTIVE, IT_ADMIN, AUDITOR},
         "people.write": {EXECUTIVE},
         "device.write": {EXECUTIVE, IT_ADMIN},
+        "webhook.read": {EXECUTIVE, IT_ADMIN, AUDITOR},
+        "webhook.write": {EXECUTIVE, IT_ADMIN},
         "health.ledger": {AUDITOR, EXECUTIVE, IT_ADMIN},
     }.items()
 }

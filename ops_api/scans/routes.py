@@ -21,7 +21,7 @@ from ops_api.web.registry import Call, Endpoint, Registry, Site
 from ops_api.web.schemas import JsonObject
 from policies.domain import epc
 from policies.domain.errors import BadBarcode
-from policies.domain.identifiers import decode_sgtin96, gln, gtin14, sscc
+from policies.domain.identifiers import check_digit, decode_sgtin96, gln, gtin14, sscc
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _GTIN_LENGTHS = (8, 12, 13, 14)
@@ -58,6 +58,7 @@ def resolve(call: Call) -> dict[str, Any]:
     found = (
         _document(call.connection, text)
         or _own_sku(call.connection, text)
+        or _weighed(call.connection, text, call.settings.weighed_codes)
         or _digits(call.connection, text)
         or _tag(call.connection, text)
         or _elements(call.connection, text)
@@ -95,6 +96,43 @@ def _digits(connection: Connection, text: str) -> dict[str, Any] | None:
     if len(text) not in _GTIN_LENGTHS:
         return None
     return _goods(connection, gtin14(text))
+
+
+def _weighed(connection: Connection, text: str, forms: tuple[str, ...]) -> dict[str, Any] | None:
+    """The chain's own code on weighed goods: item with grams or price.
+
+    The item is known by its own id (PLU), or by the code with zeros for the variable part.
+    """
+    if len(text) != 13 or not (text.isascii() and text.isdigit()):
+        return None
+    form = next((one for one in forms if _fits(one, text)), None)
+    if form is None or gtin14(text) in known_skus(connection, {gtin14(text)}):
+        return None
+    item = "".join(d for d, letter in zip(text, form, strict=True) if letter == "I")
+    fixed = "".join(
+        "0" if letter in "WP" else d for d, letter in zip(text[:-1], form, strict=False)
+    )
+    base = fixed + check_digit(fixed)
+    known = known_skus(connection, {item, item.lstrip("0") or "0", base})
+    if not known:
+        return {"kind": "unknown_plu", "plu": item, **_variable(text, form)}
+    sku = next(iter(known.values()))
+    row = connection.execute(select(SKUS.c.id, SKUS.c.name).where(SKUS.c.id == sku)).one()
+    found = {"kind": "sku", "sku": row.id, "name": row.name, "plu": item}
+    return found | _variable(text, form)
+
+
+def _fits(form: str, text: str) -> bool:
+    return all(letter in "IWPC" or letter == d for letter, d in zip(form, text, strict=True))
+
+
+def _variable(text: str, form: str) -> dict[str, int]:
+    out = {}
+    for letter, name in (("W", "weight_g"), ("P", "price_cents")):
+        digits = "".join(d for d, one in zip(text, form, strict=True) if one == letter)
+        if digits:
+            out[name] = int(digits)
+    return out
 
 
 def _carton(connection: Connection, number: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from ops_api.purchasing import routes as purchasing
 from ops_api.quality import routes as quality
 from ops_api.reservations import routes as reservations
 from ops_api.returns import routes as returns
+from ops_api.rfid import routes as rfid
 from ops_api.sales import routes as sales
 from ops_api.scans import routes as scans
 from ops_api.settings import Settings
@@ -35,6 +36,7 @@ from ops_api.transfers import routes as transfers
 from ops_api.web import openapi, problems
 from ops_api.web.dispatch import bind
 from ops_api.web.registry import PREFIX, Registry
+from ops_api.webhooks import routes as webhooks
 from ops_api.workbooks import routes as workbooks
 from ops_api.writeoffs import routes as writeoffs
 
@@ -51,11 +53,13 @@ SLICES = (
     quality,
     reservations,
     returns,
+    rfid,
     sales,
     scans,
     stock,
     tasks,
     transfers,
+    webhooks,
     writeoffs,
     # Last: it makes files of the lists of the others.
     workbooks,

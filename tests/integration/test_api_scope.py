@@ -56,6 +56,7 @@ SITE_BODIES: dict[str, Any] = {
     "route_create": None,  # its own tests stand with the planner's
     "scan_resolve": lambda place: {"code": SKU, "location": place},
     "stock": lambda place: f"?location={place}",
+    "tag_reads": lambda place: {"session": place, "location": place, "reads": [{"epc": "00"}]},
     "writeoff_create": lambda place: {
         "location": place,
         "sku": SKU,
@@ -77,6 +78,7 @@ DOCUMENTS = {
 STEP_BODIES: dict[str, Any] = {
     "count_submit": lambda: {"lines": [{"event_id": _event(), "sku": SKU, "counted": 10}]},
     "count_approve": lambda: {"sku": SKU},
+    "count_use_reads": lambda: {"session": "s", "also": [SKU]},
     "purchase_order_receive": lambda: {"lines": []},
     "transfer_receive": lambda: {"lines": []},
     "return_attach": lambda: {"content": "A" * 16},

@@ -101,6 +101,7 @@ def serve(
     from ops_api import create_app
     from ops_api.clock import system_clock
     from ops_api.planning.worker import NeedsWorker
+    from ops_api.webhooks.relay import Relay
     from scenarios.emulation.clock import DemoClock
     from ui.demo.remote import obey_demo_time
     from ui.serve import Serving, kept_secret, make_server, run
@@ -128,7 +129,14 @@ def serve(
         obey_demo_time(app, clock)
     server = make_server(app, Serving(), port, host)
     typer.echo(f"storetwin is at http://{host}:{server.port}")
-    run(server, ready=NeedsWorker(app.extensions["storetwin"].engine, clock).start)
+    engine = app.extensions["storetwin"].engine
+    workers = (NeedsWorker(engine, clock), Relay(engine, clock))
+
+    def ready() -> None:
+        for worker in workers:
+            worker.start()
+
+    run(server, ready=ready)
 
 
 def emulate(

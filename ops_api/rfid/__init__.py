@@ -1,0 +1,1 @@
+"""RFID: bulk reads of tags as observations that a count can use."""

@@ -1,0 +1,1 @@
+"""Webhooks: signed messages to other systems, out of the transactional outbox."""
