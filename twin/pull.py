@@ -84,6 +84,12 @@ class Pull:
         inner = self.pipes.above[:, None] >= 0
         return np.where(inner, self.pipes.size, 0).astype(np.int32)
 
+    def on_order(self) -> npt.NDArray[np.int32]:
+        """(L, K) int32, units on the way and units that the stage above owes."""
+        above = self.pipes.above
+        owed = np.where(above[:, None] >= 0, self.pipes.owed[above], 0)
+        return (self.pipes.size + owed).astype(np.int32)
+
 
 def check(network: Network, rules: EchelonPull) -> None:
     """Refuse what is no line of stages."""

@@ -10,10 +10,10 @@ import simpy
 
 from policies.bundle import PolicyBundle
 from policies.domain.decision import SUPPLIER, Decision
-from policies.domain.errors import ConservationBroken, ScenarioInvalid
+from policies.domain.errors import ScenarioInvalid
 from policies.domain.network import DAY_SECONDS
 from policies.domain.receipts import ReceiptColumns
-from twin import checkout, closing
+from twin import checkout, closing, open_quantities
 from twin.checkpoint import Checkpoints, Keeper
 from twin.clock import Phase
 from twin.floor import Floor
@@ -66,7 +66,8 @@ def simulate(
     Raises
     ------
     ConservationBroken
-        If stock of any (location, SKU) appears or vanishes.
+        If stock of any (location, SKU) appears or vanishes, or if what is on order,
+        reserved, on the road or waited for at the end is not what the documents owe.
     """
     if feed is not None and checkpoints is not None:
         raise ScenarioInvalid(
@@ -240,30 +241,13 @@ class World:
             self.tape.open[load.number] = load
         self.logistics.carry_over(load)
 
-    def _check_transit(self) -> None:
-        """What is on the road is what left and has not arrived, for every lane and SKU."""
-        stock, network = self.state.stock, self.scenario.network
-        made = np.zeros(network.shape, dtype=np.int32)
-        for load in self.open_loads:
-            if load.origin != SUPPLIER and load.shipped_s >= 0 and load.received_s < 0:
-                np.add.at(made[load.destination], load.sku, load.shipped)
-        if self.floor.pull is not None:
-            made += self.floor.pull.on_road()
-        wrong = np.argwhere(made != stock.transit)
-        if len(wrong):
-            place, sku = wrong[0]
-            raise ConservationBroken(
-                f"{stock.transit[place, sku]} of {network.skus.ids[sku]} are on the road to "
-                f"{network.locations.ids[place]}; its open loads hold {made[place, sku]}",
-                field="in_transit",
-                row=network.locations.ids[place],
-                remedy="this is a defect of the program: report it with the scenario",
-            )
-
     def _result(self) -> RunResult:
-        self._check_transit()
         state, scenario = self.state, self.scenario
         end_s = (scenario.first_day + scenario.days) * DAY_SECONDS
+        facts = self.recorder.facts(end_s)
+        open_quantities.check(
+            scenario.network, state.stock, self.open_loads, self.floor.pull, facts
+        )
         sold = state.sold_total + state.totals.misposted
         lost = state.totals.lost.copy()
         waits = state.stock.waiting.sum(axis=0, dtype=np.int64)
@@ -278,7 +262,7 @@ class World:
             policy=self.bundle.name,
             seed=self.seed,
             replication=self.replication,
-            facts=self.recorder.facts(end_s),
+            facts=facts,
             first_kpi_day=self.first_kpi_day,
             sold_per_sku=sold,
             lost_per_sku=lost,
