@@ -27,7 +27,7 @@ from scenarios.study import StudyFile, load_study
 from scenarios.tune import TuneResult, tune
 from scenarios.whole_files import write_whole
 from scenarios.worlds import chain_sha256, expansion_of, network_of
-from twin.output import code_sha256, dataset, manifest, read, result_sha256, write, write_manifest
+from twin.output import code_sha256, dataset, manifest, read, write, write_manifest
 
 STUDIES = Path("var/studies")
 CHECKPOINT_DAYS = 28
@@ -102,7 +102,7 @@ def run_command(
     return {
         "kpis": kpi_table(facts, world.costs),
         "seconds": time.perf_counter() - began,
-        "result_sha256": result_sha256(data),
+        "result_sha256": content["result_sha256"],
         "out": str(out),
         "replications": count,
     }

@@ -1,6 +1,6 @@
 """A run as a folder: replications that are done stay, so a run that was cut off goes on.
 
-``parts/<replication>.nc`` is written by whoever simulated it, whole or not at all;
+``parts/<replication>.npz`` is written by whoever simulated it, whole or not at all;
 ``parts/<replication>.checkpoint`` is there while it is being simulated;
 ``state.json`` says how far the run is and under which key its parts were made. Another
 world, policy or code is another key, and its parts are thrown away.
@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import StoretwinError
+from scenarios.parts import read_part
 from scenarios.runner import Job, Policy, run_jobs, run_on_dask
 from scenarios.whole_files import write_whole
 from scenarios.worlds import WorldSpec
-from twin.output import code_sha256, read
+from twin.output import code_sha256
 from twin.result import RunResult
 
 Tell = Callable[[int, int], None]
@@ -55,7 +56,7 @@ class RunFolder:
 
     def part(self, replication: int) -> Path:
         """Where a replication lies."""
-        return self.home / "parts" / f"{replication}.nc"
+        return self.home / "parts" / f"{replication}.npz"
 
     def run(
         self,
@@ -100,7 +101,7 @@ class RunFolder:
         for left in self.home.glob("parts/*.checkpoint*"):
             left.unlink()  # of a replication that was cut off just when it was over
         self._state("done", key, replications, replications, seconds_left=0.0)
-        return [restored(self.part(r)) for r in wanted]
+        return [read_part(self.part(r)) for r in wanted]
 
     def _job(self, replication: int, key: str) -> Job:
         return Job(
@@ -122,24 +123,3 @@ class RunFolder:
     def _state(self, state: str, key: str, done: int, whole: int, **more: Any) -> None:
         about = {"state": state, "key": key, "done": done, "whole": whole}
         write_whole(self.home / "state.json", {**about, **more})
-
-
-def restored(part: Path) -> RunResult:
-    """The result that lies in a replication's file."""
-    data, facts = read(part)
-    scenario, _, policy = str(data["scenario"].to_numpy()[0]).rpartition("/")
-    sold, lost, demanded = (
-        data[name].isel(scenario=0, replication=0).to_numpy()
-        for name in ("sold_per_sku", "lost_per_sku", "demanded_per_sku")
-    )
-    return RunResult(
-        scenario=scenario,
-        policy=policy,
-        seed=int(data["seed"].to_numpy()[0, 0]),
-        replication=int(data["replication"].to_numpy()[0]),
-        facts=facts[0],
-        first_kpi_day=int(data.attrs["first_kpi_day"]),
-        sold_per_sku=sold,
-        lost_per_sku=lost,
-        demanded_per_sku=demanded,
-    )

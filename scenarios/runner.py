@@ -16,9 +16,9 @@ from typing import Any
 from policies.domain.errors import ScenarioInvalid, StoretwinError
 from policies.domain.facts import DayFacts
 from policies.registry import build_bundle
+from scenarios.parts import write_part
 from scenarios.worlds import WorldSpec, demand_of, scenario_of
 from twin.checkpoint import Checkpoints
-from twin.output import dataset, write
 from twin.result import RunResult, Trace
 from twin.run import simulate
 
@@ -124,7 +124,7 @@ def run_job(job: Job) -> Outcome:
             remedy="run this world, policy, replication and seed alone; report it",
         ) from error
     if job.part:
-        write(dataset([result], scenario.network.skus.ids), Path(job.part))
+        write_part(result, Path(job.part))
         if checkpoints is not None:
             checkpoints.clear()
     first = world.first_day + world.warmup_days

@@ -1,0 +1,72 @@
+"""One replication as a file between its worker and the run that gathers it.
+
+Neither compressed nor named variable by variable: a run of many workers gathers its parts
+in one process, so what a part costs to open is what the other workers can't help with.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policies.domain.facts import DayFacts
+from twin.result import RunResult
+
+_TOTALS = ("sold_per_sku", "lost_per_sku", "demanded_per_sku")
+
+
+def write_part(result: RunResult, path: Path) -> None:
+    """Write the facts and totals of a replication; the file appears whole or not at all."""
+    facts = result.facts
+    about = {
+        "scenario": result.scenario,
+        "policy": result.policy,
+        "seed": result.seed,
+        "replication": result.replication,
+        "first_kpi_day": result.first_kpi_day,
+        "first_day": facts.first_day,
+        "locations": facts.locations,
+        "categories": facts.categories,
+        "has_latent": facts.has_latent,
+        "as_known_at_s": facts.as_known_at_s,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".part")
+    with unfinished.open("wb") as sink:
+        np.savez(
+            sink,
+            about=np.array(json.dumps(about)),
+            # A fact after the other, as the dataset of the run wants them.
+            sku_facts=np.ascontiguousarray(np.moveaxis(facts.sku_facts, -1, 0)),
+            location_facts=np.ascontiguousarray(np.moveaxis(facts.location_facts, -1, 0)),
+            **{name: getattr(result, name) for name in _TOTALS},
+        )
+    unfinished.replace(path)
+
+
+def read_part(path: Path) -> RunResult:
+    """The replication that lies in a file of :func:`write_part`."""
+    with np.load(path) as stored:
+        about: dict[str, Any] = json.loads(str(stored["about"]))
+        facts = DayFacts(
+            about["first_day"],
+            tuple(about["locations"]),
+            tuple(about["categories"]),
+            np.moveaxis(stored["sku_facts"], 0, -1),
+            np.moveaxis(stored["location_facts"], 0, -1),
+            about["has_latent"],
+            about["as_known_at_s"],
+        )
+        totals = {name: stored[name] for name in _TOTALS}
+    return RunResult(
+        scenario=about["scenario"],
+        policy=about["policy"],
+        seed=about["seed"],
+        replication=about["replication"],
+        facts=facts,
+        first_kpi_day=about["first_kpi_day"],
+        **totals,
+    )
