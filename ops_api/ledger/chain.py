@@ -92,3 +92,13 @@ def _write_heads(connection: Connection, heads: Mapping[str, tuple[int, str]]) -
         ("chain",),
         "seq = excluded.seq, hash = excluded.hash",
     )
+
+
+def head_hash(connection: Connection) -> str:
+    """SHA-256 over the ends of all chains, by name: the ledger's state in one line."""
+    heads = connection.execute(select(CHAIN_HEADS.c.chain, CHAIN_HEADS.c.hash)).all()
+    sha = hashlib.sha256()
+    # Sorted here: databases sort text by their own collations.
+    for chain, value in sorted(tuple(row) for row in heads):
+        sha.update(f"{chain}\x1f{value}\x1e".encode())
+    return sha.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, select, text
 
 from ops_api.database import reading
-from ops_api.ledger.chain import AUDIT_FIELDS, GENESIS, MOVEMENT_FIELDS, link
+from ops_api.ledger.chain import AUDIT_FIELDS, GENESIS, MOVEMENT_FIELDS, head_hash, link
 from ops_api.ledger.rows import ACTUAL, has_balance, is_real, is_transit
 from ops_api.ledger.schema import (
     AUDIT,
@@ -68,13 +67,8 @@ def check_ledger(engine: Engine) -> dict[str, Any]:
             "I10": int((moves.occurred_at > moves.recorded_at + _CLOCK_TOLERANCE_S).sum()),
             "I11": differs,
         }
-        heads = connection.execute(
-            select(CHAIN_HEADS.c.chain, CHAIN_HEADS.c.hash).order_by(CHAIN_HEADS.c.chain)
-        )
-        sha = hashlib.sha256()
-        for row in heads:
-            sha.update(f"{row.chain}\x1f{row.hash}\x1e".encode())
-    return {"violations": violations, "movements": len(moves), "head_hash": sha.hexdigest()}
+        head = head_hash(connection)
+    return {"violations": violations, "movements": len(moves), "head_hash": head}
 
 
 def _rebuild(book: pd.DataFrame) -> pd.Series:

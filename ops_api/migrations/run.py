@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from ops_api.database import make_engine
 
@@ -38,6 +39,12 @@ def current(url: str) -> str | None:
             return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
+
+
+def knows(url: str, revision: str) -> bool:
+    """Whether the installed migrations include `revision`."""
+    scripts = ScriptDirectory.from_config(_config(url))
+    return revision in {script.revision for script in scripts.walk_revisions()}
 
 
 def _make_folder(url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The service's database.", no_args_is_help=True)
     group.command("upgrade")(guarded(upgrade))
     group.command("downgrade")(guarded(downgrade))
+    group.command("backup")(guarded(backup))
+    group.command("restore")(guarded(restore))
     app.add_typer(group, name="db")
     app.command("check-ledger")(guarded(check_ledger))
     app.command()(guarded(plan))
@@ -51,6 +54,41 @@ def downgrade(
 
     work(db, to)
     answer({"db": db, "schema": to}, as_json=as_json)
+
+
+def backup(
+    out: Annotated[Path, typer.Option("--out", help="New folder for the backup.")],
+    db: Db = DEFAULT_DB,
+    as_json: Json = False,
+) -> None:
+    """Copy the database, in use or not, into a folder with a manifest.
+
+    Example: storetwin db backup --db sqlite:///var/storetwin.db --out backups/monday
+    """
+    from ops_api.backup import back_up
+    from ops_api.clock import system_clock
+
+    made = back_up(db, out, system_clock())
+    answer({"folder": out, **asdict(made)}, as_json=as_json)
+
+
+def restore(
+    source: Annotated[Path, typer.Option("--from", help="Folder that backup wrote.")],
+    db: Db = DEFAULT_DB,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Destroy what the database holds now.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup into an empty database and check that its ledger is the same.
+
+    Example: storetwin db restore --db sqlite:///new.db --from backups/monday
+    """
+    from ops_api.backup import restore as work
+
+    answer(
+        {"db": _without_password(db), **asdict(work(db, source, replace=replace))}, as_json=as_json
+    )
 
 
 def check_ledger(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
@@ -164,6 +202,12 @@ def emulate(
         raise InvalidInput(f"{weeks!r} is no range of weeks", field="--weeks", remedy="write 47-48")
     result = emulate_weeks(url, int(first), int(last), seed=seed, faults=faults, home=home)
     answer(result, as_json=as_json)
+
+
+def _without_password(db: str) -> str:
+    from sqlalchemy import make_url
+
+    return make_url(db).render_as_string()
 
 
 def _moment(text: str, name: str) -> dt.datetime:
