@@ -13,6 +13,7 @@ from typing import Any
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.registry import build_bundle
+from twin.processes import CraneRules
 from twin.scenario import (
     CheckoutRules,
     Disruptions,
@@ -30,6 +31,7 @@ PARTS: dict[str, type[Any]] = {
     "perishables": Perishables,
     "disruptions": Disruptions,
     "checkout": CheckoutRules,
+    "asrs": CraneRules,
     "costs": CostModel,
 }
 # key -> accepted types; tables of dataclasses are checked field by field

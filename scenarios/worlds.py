@@ -26,6 +26,7 @@ from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.output import code_sha256
+from twin.processes import CraneRules
 from twin.scenario import (
     CheckoutRules,
     Disruptions,
@@ -82,6 +83,7 @@ class WorldSpec:
     perishables: Perishables = field(default_factory=Perishables)
     disruptions: Disruptions = field(default_factory=Disruptions)
     checkout: CheckoutRules = field(default_factory=CheckoutRules)
+    asrs: CraneRules = field(default_factory=CraneRules)
 
     @property
     def last_day(self) -> int:
@@ -228,6 +230,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         perishables=world.perishables,
         disruptions=world.disruptions,
         checkout=world.checkout,
+        asrs=world.asrs,
         costs=world.costs,
         panel_expansion=world.panel_expansion,
     )

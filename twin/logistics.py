@@ -17,10 +17,11 @@ import simpy
 from policies.domain.decision import SUPPLIER, LineKind, Route
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.network import DAY_SECONDS
-from twin import draws
 from twin.closures import Closures
+from twin.cranes import Cranes
 from twin.loads import Load
 from twin.scenario import Scenario
+from twin.supply import Supply
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -146,8 +147,9 @@ class Logistics:
             self.trucks[place] = simpy.Resource(env, int(fleet.trucks[w]))
             self.docks[place] = simpy.Resource(env, self.rules.docks)
             self.pickers[place] = simpy.Resource(env, self.rules.pickers)
+        self.cranes = Cranes(env, scenario, seed, replication)
         self.closures = Closures(self.network, scenario.disruptions, scenario.first_day)
-        self._lead_keys = draws.keys(seed, replication, "lead time", self.network.suppliers.ids)
+        self.supply = Supply(scenario, self.closures, seed, replication)
 
     def start(self, loads: Sequence[Load], routes: Iterable[Route], unserved: set[int]) -> None:
         """Set tonight's approved loads moving, and those that were put off last night."""
@@ -203,7 +205,9 @@ class Logistics:
         self.env.process(self._tour(warehouse, loads, departs_s, route))
 
     def _pick(self, load: Load) -> Process:
-        """One person picks one load."""
+        """Cranes bring what lies in a rack, then one person picks one load."""
+        if self.cranes.on:
+            yield from self.cranes.fetch(load)
         seconds = math.ceil(load.cases * 3_600 / self.rules.cases_per_picker_hour)
         with self.pickers[load.origin].request() as person:
             yield person
@@ -304,7 +308,7 @@ class Logistics:
         """When a load that has not arrived should, driving straight there."""
         now = int(self.env.now)
         if load.origin == SUPPLIER:
-            return self._due(load)
+            return self.supply.due_s(load, now)
         if load.shipped_s >= 0:
             leaves = load.shipped_s
         else:
@@ -333,25 +337,12 @@ class Logistics:
     def purchase(self, load: Load) -> None:
         """A supplier sends what was ordered, after a drawn (or the scenario's) lead time."""
         load.shipped[:] = load.ordered
-        load.due_s = self._due(load)
+        load.due_s = self.supply.due_s(load, int(self.env.now))
         self.env.process(self._delivery(load))
 
     def carry_over(self, load: Load) -> None:
         """A load that was on its way when the run began."""
         self.env.process(self._arrive_at(load))
-
-    def _due(self, load: Load) -> int:
-        day = int(self.env.now) // DAY_SECONDS
-        places = self.network.locations
-        if self.scenario.direct:
-            return direct_due_s(self.scenario, load.destination, day)
-        category = int(self.network.skus.category[load.sku[0]])
-        table = self.network.suppliers.lead_time_days[category]
-        counter = day * 1_000_003 + _lane_number(places.ids[load.destination])
-        u = draws.uniform(self._lead_keys[category], counter)
-        lead = max(int(table[int(u * len(table))]) if len(table) else 1, 1)
-        lead += self.closures.supplier_days(day, day + lead)
-        return (day + lead) * DAY_SECONDS + int(places.receives_from_s[load.destination])
 
     def _delivery(self, load: Load) -> Process:
         yield self.env.timeout(load.due_s - int(self.env.now))
@@ -363,6 +354,7 @@ class Logistics:
             with self.docks[load.destination].request() as door:
                 yield door
                 yield self.env.timeout(math.ceil(self.rules.receive_seconds_per_case * load.cases))
+            self.cranes.store(load.destination, load.cases)
             self.floor.receive(load, int(self.env.now))
         else:
             self._hand_over(load)
@@ -373,24 +365,3 @@ class Logistics:
             yield from self._delivery(load)
         else:
             self.floor.receive(load, int(self.env.now))
-
-
-def direct_due_s(scenario: Scenario, place: int, day: int) -> int:
-    """When an order placed in the evening of `day` is for sale, in a direct scenario.
-
-    One second before opening on day + 1 + lead time: the plan belongs to the start of the
-    next period. A store that opens at midnight receives at midnight. A scenario may name
-    another time of day, then it is that time of day + lead time.
-    """
-    if scenario.direct_receipt_s is not None:
-        return (day + scenario.direct_lead_time_days) * DAY_SECONDS + scenario.direct_receipt_s
-    arrives = (day + 1 + scenario.direct_lead_time_days) * DAY_SECONDS
-    return arrives + max(int(scenario.network.locations.opens_s[place]) - 1, 0)
-
-
-def _lane_number(name: str) -> int:
-    """A stable small number of a location's name."""
-    value = 0
-    for byte in name.encode():
-        value = (value * 131 + byte) % 1_000_003
-    return value

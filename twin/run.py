@@ -276,6 +276,7 @@ class World:
                 "lines": state.lines_served - self._lines_before,
                 "tours": self.logistics.tours,
                 "loads": self.planner.made,
+                **self.logistics.cranes.counters(),
             },
         )
 

@@ -15,6 +15,7 @@ from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.receipts import ReceiptColumns
+from twin.processes import CraneRules
 
 
 @dataclass(frozen=True)
@@ -319,6 +320,7 @@ class Scenario:
     perishables: Perishables = Perishables()
     disruptions: Disruptions = Disruptions()
     checkout: CheckoutRules = CheckoutRules()
+    asrs: CraneRules = field(default_factory=CraneRules)
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     panel_expansion: float = 1.0
