@@ -87,7 +87,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bytes(tmp_path, monkeyp
     assert json.loads(out)["result_sha256"] == whole["result_sha256"]
     first, second = (tmp_path / name / "result.nc" for name in ("whole", "cut"))
     assert first.read_bytes() == second.read_bytes()
-    assert [path.name for path in sorted((tmp_path / "cut/parts").iterdir())] == ["0.nc", "1.nc"]
+    assert [path.name for path in sorted((tmp_path / "cut/parts").iterdir())] == ["0.npz", "1.npz"]
 
 
 @pytest.mark.soak
