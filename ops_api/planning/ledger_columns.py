@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sqlalchemy import Connection, func, select
 
+from ops_api.bulk import among
 from ops_api.counts.tables import COUNT_LINES, COUNTS
-from ops_api.ledger.rows import ACTUAL
-from ops_api.ledger.schema import MOVEMENTS, SALE_VALUES
+from ops_api.ledger.reading import batches, rows_written
+from ops_api.ledger.schema import MOVEMENTS
 from ops_api.planning.tables import ROUTE_STOPS, ROUTES
 from ops_api.planning.wallclock import WallClock
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
@@ -54,33 +56,29 @@ class LedgerReader:
         self._code: dict[str, int] = {}
         self._blocks: list[MovementColumns] = []
         self._prices: list[Ints] = []
+        # Numbers at or below the last that no row was seen of: given back, or not yet shown.
+        self._left_out = np.zeros(0, dtype=np.int64)
+        self._seen = 0
         self._lock = threading.Lock()
 
     def refresh(self, connection: Connection) -> None:
-        """Read the rows that were written since the last time."""
+        """Read the rows that were written since the last time.
+
+        A number is given when a row is written and shown when its transaction ends, so a
+        row may come to light below the highest number seen. Where fewer rows were seen than
+        the chains' heads count, the numbers left out so far are asked for again.
+        """
         with self._lock:
-            m = MOVEMENTS.c
-            query = (
-                select(
-                    m.seq,
-                    m.kind,
-                    m.sku,
-                    m.from_location,
-                    m.to_location,
-                    m.quantity,
-                    m.occurred_at,
-                    m.recorded_at,
-                    SALE_VALUES.c.unit_price_cents,
-                )
-                .select_from(
-                    MOVEMENTS.outerjoin(SALE_VALUES, SALE_VALUES.c.movement_id == m.movement_id)
-                )
-                .where(m.seq > self.last_seq, m.run_id == ACTUAL, m.visibility == 0)
-                .order_by(m.seq)
-            )
-            rows = connection.execute(query).fetchall()
-            if rows:
-                self._add(list(zip(*rows, strict=True)))
+            written = rows_written(connection)
+            if written == self._seen:
+                return
+            before = self.last_seq
+            for frame in batches(connection, MOVEMENTS.c.seq > before):
+                self._take(frame)
+            if self._seen < written and len(self._left_out):
+                late = among(connection, MOVEMENTS.c.seq, self._left_out.tolist())
+                for frame in batches(connection, late):
+                    self._take(frame)
 
     def columns(self) -> MovementColumns:
         """(N,) columns of every row read so far, in the order they were written."""
@@ -95,28 +93,38 @@ class LedgerReader:
         self.columns()
         return self._prices[0]
 
-    def _add(self, columns: list[tuple[object, ...]]) -> None:
-        seq, kind, sku, origin, to, quantity, occurred, recorded, price = columns
-        size = len(seq)
+    def _take(self, frame: pd.DataFrame) -> None:
+        seq = frame.seq.to_numpy(dtype=np.int64)
+        last = max(self.last_seq, int(seq[-1]))
+        expected = np.arange(self.last_seq + 1, last + 1)
+        self._left_out = np.setdiff1d(np.concatenate([self._left_out, expected]), seq)
+        self._seen += len(seq)
+        self.last_seq = last
+        book = frame[frame.is_book.to_numpy(dtype=bool)]
+        if len(book):
+            self._add(book)
+
+    def _add(self, rows: pd.DataFrame) -> None:
+        size = len(rows)
         self._blocks.append(
             MovementColumns(
-                np.array(kind, dtype=np.int8),
+                rows.kind.to_numpy(dtype=np.int8),
                 np.zeros(size, dtype=np.int8),
-                self._skus(sku),  # type: ignore[arg-type]
-                self._codes(origin),  # type: ignore[arg-type]
-                self._codes(to),  # type: ignore[arg-type]
-                np.array(quantity, dtype=np.int32),
-                self._clock.seconds(np.array(occurred, dtype=np.int64)),
-                self._clock.seconds(np.array(recorded, dtype=np.int64)),
+                self._skus(rows.sku),
+                self._codes(rows.from_location),
+                self._codes(rows.to_location),
+                rows.quantity.to_numpy(dtype=np.int32),
+                self._clock.seconds(rows.occurred_at.to_numpy(dtype=np.int64)),
+                self._clock.seconds(rows.recorded_at.to_numpy(dtype=np.int64)),
                 np.full(size, -1, dtype=np.int32),
             )
         )
-        self._prices.append(np.array([value or 0 for value in price], dtype=np.int64))
-        self.last_seq = int(seq[-1])  # type: ignore[call-overload]
+        self._prices.append(rows.price.to_numpy(dtype=np.int64))
 
-    def _skus(self, names: tuple[str, ...]) -> npt.NDArray[np.int32]:
+    def _skus(self, names: pd.Series) -> npt.NDArray[np.int32]:
+        number, each = pd.factorize(names)
         try:
-            found = [self._sku[name] for name in names]
+            found = [self._sku[name] for name in each]
         except KeyError as error:
             raise UnknownSku(
                 f"the ledger moves SKU {error.args[0]!r}, which the network does not have",
@@ -124,13 +132,14 @@ class LedgerReader:
                 row=str(error.args[0]),
                 remedy="load a network with this SKU",
             ) from None
-        return np.array(found, dtype=np.int32)
+        return np.array(found, dtype=np.int32)[number]
 
-    def _codes(self, names: tuple[str, ...]) -> npt.NDArray[np.int32]:
+    def _codes(self, names: pd.Series) -> npt.NDArray[np.int32]:
+        number, each = pd.factorize(names)
         code = self._code
-        for name in set(names) - code.keys():
+        for name in set(each) - code.keys():
             code[name] = location_code(name, self._index)
-        return np.array([code[name] for name in names], dtype=np.int32)
+        return np.array([code[name] for name in each], dtype=np.int32)[number]
 
 
 def _join(blocks: list[MovementColumns]) -> MovementColumns:

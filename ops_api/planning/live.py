@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from sqlalchemy import Connection, Engine, func, select
 
-from ops_api.ledger.schema import MOVEMENTS
+from ops_api.ledger.reading import rows_written
 from ops_api.masterdata.artefact import unpack
 from ops_api.masterdata.service import NETWORK, network_of
 from ops_api.masterdata.tables import ARTEFACTS
@@ -97,11 +97,11 @@ class Live:
     @staticmethod
     def _state(connection: Connection) -> tuple[int, ...]:
         queries = (
-            select(func.max(MOVEMENTS.c.seq)),
             select(func.max(DOCUMENT_EVENTS.c.seq)),
             select(func.sum(ROUTES.c.version)),
         )
-        return tuple(int(connection.execute(query).scalar() or 0) for query in queries)
+        others = (int(connection.execute(query).scalar() or 0) for query in queries)
+        return rows_written(connection), *others
 
 
 _KNOWN: WeakKeyDictionary[Engine, Live] = WeakKeyDictionary()
