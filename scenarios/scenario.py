@@ -14,7 +14,7 @@ from typing import Any
 from policies.domain.errors import ScenarioInvalid
 from scenarios.history.splits import first_day, last_day
 from scenarios.runner import Policy
-from scenarios.scenario_keys import PARTS, check_keys, check_whole, line_of, nearest
+from scenarios.scenario_keys import PARTS, check_keys, check_whole, line_of, make_part, nearest
 from scenarios.worlds import WorldSpec
 
 
@@ -63,7 +63,7 @@ class ScenarioFile:
             bootstrap_days=_days(v["bootstrap_weeks"]) if "bootstrap_weeks" in v else (0, 0),
             opening_cover_days=float(v.get("opening_cover_days", 14.0)),
             seed=v.get("seed", 1),
-            **{part: kind(**v.get(part, {})) for part, kind in PARTS.items()},
+            **{part: make_part(part, v.get(part, {})) for part in PARTS},
         )
 
 

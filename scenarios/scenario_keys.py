@@ -6,14 +6,21 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.registry import build_bundle
-from twin.processes import CraneRules
+from twin.processes import (
+    BreakdownRules,
+    CraneRules,
+    DeliveryRules,
+    DriverRules,
+    MarkovDisruption,
+    TrafficRules,
+)
 from twin.scenario import (
     CheckoutRules,
     Disruptions,
@@ -32,6 +39,10 @@ PARTS: dict[str, type[Any]] = {
     "disruptions": Disruptions,
     "checkout": CheckoutRules,
     "asrs": CraneRules,
+    "deliveries": DeliveryRules,
+    "breakdowns": BreakdownRules,
+    "traffic": TrafficRules,
+    "drivers": DriverRules,
     "costs": CostModel,
 }
 # key -> accepted types; tables of dataclasses are checked field by field
@@ -54,7 +65,10 @@ KEYS: dict[str, tuple[type, ...]] = {
     "seed": (int,),
     "policy": (dict,),
     **dict.fromkeys(PARTS, (dict,)),
+    "disruptions": (dict, list),
 }
+DISRUPTION_KINDS: dict[str, type[Any]] = {"dated": Disruptions, "markov": MarkovDisruption}
+"""What a table of ``[[disruptions]]`` may be; a plain ``[disruptions]`` is a dated one."""
 GENERATED: dict[str, tuple[type, ...]] = {
     "stores": (int,),
     "skus": (int,),
@@ -69,6 +83,8 @@ _ANNOTATED: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "bool": (bool,),
     "str": (str,),
+    "tuple[float, ...]": (list,),
+    "tuple[str, ...]": (list,),
 }
 
 
@@ -78,9 +94,20 @@ _NAMED = ("allocation",)
 def check_keys(values: dict[str, Any], source: str) -> None:
     """Every key known, every value of a type it can have, every number a number."""
     _check_table(values, KEYS, "", source)
+    for entry in values.get("disruptions", []):
+        if isinstance(values["disruptions"], list) and not isinstance(entry, dict):
+            raise _wrong("disruptions", entry, "table, as [[disruptions]]", source)
     for key, kind in PARTS.items():
-        types = {item.name: _ANNOTATED[str(item.type)] for item in fields(kind)}
-        _check_table(values.get(key, {}), types, f"{key}.", source)
+        for table in _tables(values, key):
+            which = _kind_of(table, source) if key == "disruptions" else kind
+            known = {
+                item.name: _ANNOTATED[str(item.type)]
+                for item in fields(which)
+                if str(item.type) in _ANNOTATED
+            }
+            extra: dict[str, tuple[type, ...]] = {"kind": (str,)} if key == "disruptions" else {}
+            _check_table(table, known | extra, f"{key}.", source)
+            _check_lists(table, which, key, source)
     _check_table(values.get("generated", {}), GENERATED, "generated.", source)
     policy = values.get("policy", {})
     _check_table(policy, POLICY, "policy.", source)
@@ -90,6 +117,60 @@ def check_keys(values: dict[str, Any], source: str) -> None:
             continue
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             raise _wrong(f"policy.params.{key}", value, "number or boolean", source)
+
+
+def _tables(values: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
+    """The tables of a part: one, or each of ``[[part]]``."""
+    found = values.get(part, {})
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else [found]
+
+
+def _kind_of(table: dict[str, Any], source: str) -> type[Any]:
+    name = str(table.get("kind", "dated"))
+    if name not in DISRUPTION_KINDS:
+        raise ScenarioInvalid(
+            f"{source}: disruptions.kind is {name!r}",
+            field="disruptions.kind",
+            row=line_of(source, "kind"),
+            remedy=nearest(name, DISRUPTION_KINDS),
+        )
+    return DISRUPTION_KINDS[name]
+
+
+def _check_lists(table: dict[str, Any], kind: type[Any], part: str, source: str) -> None:
+    """Every item of a list of the type that the list is of."""
+    for item in fields(kind):
+        wanted = _NUMBER if str(item.type) == "tuple[float, ...]" else (str,)
+        for value in table.get(item.name, []) if str(item.type).startswith("tuple[") else []:
+            is_number = isinstance(value, wanted) and not isinstance(value, bool)
+            if not is_number or (wanted is _NUMBER and not math.isfinite(value)):
+                names = "number" if wanted is _NUMBER else "text"
+                raise _wrong(f"{part}.{item.name}", value, f"list of {names}", source)
+
+
+def make_part(part: str, value: dict[str, Any] | list[dict[str, Any]]) -> Any:
+    """The rules that a table of a scenario file stands for.
+
+    Parameters
+    ----------
+    part : str, a key of :data:`PARTS`
+    value : dict, or a list of them for ``[[disruptions]]``
+    """
+    if part != "disruptions":
+        return _rules(PARTS[part], value if isinstance(value, dict) else {})
+    tables = value if isinstance(value, list) else [value]
+    made: dict[str, list[Any]] = {name: [] for name in DISRUPTION_KINDS}
+    for table in tables:
+        name = table.get("kind", "dated")
+        plain = {key: item for key, item in table.items() if key != "kind"}
+        made[name].append(_rules(DISRUPTION_KINDS[name], plain))
+    first, *others = made["dated"] or [Disruptions()]
+    return replace(first, others=tuple(others), markov=tuple(made["markov"]))
+
+
+def _rules(kind: type[Any], table: dict[str, Any]) -> Any:
+    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
+    return kind(**plain)
 
 
 def _check_table(
@@ -201,7 +282,7 @@ def check_whole(values: dict[str, Any], source: str) -> None:
                 remedy=f"{low:g} to {high:g}",
             )
     for part in PARTS:
-        for key, value in values.get(part, {}).items():
+        for key, value in [item for table in _tables(values, part) for item in table.items()]:
             if isinstance(value, _NUMBER) and value < 0:
                 raise ScenarioInvalid(
                     f"{source}: {part}.{key} is {value}",
@@ -211,8 +292,8 @@ def check_whole(values: dict[str, Any], source: str) -> None:
                 )
     try:
         build_bundle(values["policy"].get("name", ""), values["policy"].get("params", {}))
-        for part, kind in PARTS.items():
-            kind(**values.get(part, {}))
+        for part in PARTS:
+            make_part(part, values.get(part, {}))
     except InvalidInput as error:
         error.row = source if error.field is None else line_of(source, error.field.split(".")[-1])
         raise

@@ -26,7 +26,7 @@ from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.output import code_sha256
-from twin.processes import CraneRules
+from twin.processes import BreakdownRules, CraneRules, DeliveryRules, DriverRules, TrafficRules
 from twin.scenario import (
     CheckoutRules,
     Disruptions,
@@ -84,6 +84,10 @@ class WorldSpec:
     disruptions: Disruptions = field(default_factory=Disruptions)
     checkout: CheckoutRules = field(default_factory=CheckoutRules)
     asrs: CraneRules = field(default_factory=CraneRules)
+    deliveries: DeliveryRules = field(default_factory=DeliveryRules)
+    breakdowns: BreakdownRules = field(default_factory=BreakdownRules)
+    traffic: TrafficRules = field(default_factory=TrafficRules)
+    drivers: DriverRules = field(default_factory=DriverRules)
 
     @property
     def last_day(self) -> int:
@@ -231,6 +235,10 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         disruptions=world.disruptions,
         checkout=world.checkout,
         asrs=world.asrs,
+        deliveries=world.deliveries,
+        breakdowns=world.breakdowns,
+        traffic=world.traffic,
+        drivers=world.drivers,
         costs=world.costs,
         panel_expansion=world.panel_expansion,
     )

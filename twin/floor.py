@@ -179,6 +179,12 @@ class Floor:
         load.shipped_s, load.shipped_units, load.shipped_cases = now, 0, 0
         self.journal.shipped(load, now)
 
+    def fall_short(self, load: Load, now: int) -> None:
+        """A supplier sends ``load.shipped``; the rest of the order lapses."""
+        stock = self.state.stock
+        touches.fall_short(load.destination, load.sku, load.ordered, load.shipped, stock)
+        load.shipped_s, load.shipped_units = now, int(load.shipped.sum())
+
     def receive(self, load: Load, now: int) -> None:
         """A load is for sale: exactly the lines after `now` can still be saved."""
         began = time.perf_counter()

@@ -13,9 +13,9 @@ from policies.domain.decision import Route
 from policies.domain.network import DAY_SECONDS
 from twin.arrays import Stock
 from twin.loads import Load
-from twin.logistics import Stop, Tour
 from twin.panel import GrowingPanel
 from twin.planning import Planner
+from twin.road import Stop, Tour
 from twin.scenario import Scenario
 
 if TYPE_CHECKING:

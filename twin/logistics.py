@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import simpy
 
 from policies.domain.decision import SUPPLIER, LineKind, Route
 from policies.domain.errors import ScenarioInvalid
-from policies.domain.network import DAY_SECONDS
+from policies.domain.network import DAY_SECONDS, IntArray
 from twin.closures import Closures
 from twin.cranes import Cranes
-from twin.loads import Load
+from twin.loads import Load, cases_of
+from twin.road import Road, Stop, Tour
 from twin.scenario import Scenario
 from twin.supply import Supply
 
@@ -37,48 +37,13 @@ class Floor(Protocol):
         """Nothing takes `load`."""
         ...
 
+    def fall_short(self, load: Load, now: int) -> None:
+        """A supplier brings ``load.shipped``; the rest of the order lapses."""
+        ...
+
     def receive(self, load: Load, now: int) -> None:
         """`load` is for sale at its destination."""
         ...
-
-
-@dataclass(frozen=True)
-class Stop:
-    """One stop of a tour under way.
-
-    Attributes
-    ----------
-    load : Load
-    arrives_s, begins_s, unloaded_s : int, at the door, at work, empty
-    is_on_time : bool, whether work begins inside the receiving window
-    """
-
-    load: Load
-    arrives_s: int
-    begins_s: int
-    unloaded_s: int
-    is_on_time: bool
-
-
-@dataclass(frozen=True)
-class Tour:
-    """One truck or van on the road; its times are known when it leaves.
-
-    Attributes
-    ----------
-    origin : int, axis index it leaves from and comes back to
-    route : Route or None, the decision's route it drives; None = a direct run
-    stops : tuple of Stop, in driving order
-    departs_s, returns_s : int
-    metres : int, road length of the closed tour
-    """
-
-    origin: int
-    route: Route | None
-    stops: tuple[Stop, ...]
-    departs_s: int
-    returns_s: int
-    metres: int
 
 
 class Watcher(Protocol):
@@ -131,9 +96,7 @@ class Logistics:
         self._put_off: list[Load] = []
         self.rules = scenario.warehouse
         fleet = self.network.fleet
-        self._speed = fleet.speed_km_per_hour * scenario.frictions.truck_speed_factor / 3.6
-        if self._speed <= 0:
-            raise ScenarioInvalid("trucks do not move", field="frictions.truck_speed_factor")
+        self.road = Road(scenario, seed, replication)
         self.trucks: dict[int, simpy.Resource] = {}
         self.docks: dict[int, simpy.Resource] = {}
         self.pickers: dict[int, simpy.Resource] = {}
@@ -148,8 +111,12 @@ class Logistics:
             self.docks[place] = simpy.Resource(env, self.rules.docks)
             self.pickers[place] = simpy.Resource(env, self.rules.pickers)
         self.cranes = Cranes(env, scenario, seed, replication)
-        self.closures = Closures(self.network, scenario.disruptions, scenario.first_day)
+        self.closures = Closures.of(scenario, seed, replication)
         self.supply = Supply(scenario, self.closures, seed, replication)
+
+    def counters(self) -> dict[str, int]:
+        """What processes that a scenario switched on have done."""
+        return self.cranes.counters() | self.road.counters() | self.supply.counters()
 
     def start(self, loads: Sequence[Load], routes: Iterable[Route], unserved: set[int]) -> None:
         """Set tonight's approved loads moving, and those that were put off last night."""
@@ -161,6 +128,12 @@ class Logistics:
             elif load.kind == LineKind.LATERAL:
                 self.transfer(load)
         riding = [load for load in ready if load.kind == LineKind.REPLENISH]
+        tomorrow = int(self.env.now) // DAY_SECONDS + 1
+        is_shut = [self.closures.is_lane_shut(load.destination, tomorrow) for load in riding]
+        if any(is_shut):
+            # They stay where they are, approved and reserved, and try again tomorrow.
+            self._put_off += [load for load, shut in zip(riding, is_shut, strict=True) if shut]
+            riding = [load for load, shut in zip(riding, is_shut, strict=True) if not shut]
         self.dispatch(riding, routes, unserved)
 
     # -- warehouse to stores ------------------------------------------------------------
@@ -243,7 +216,7 @@ class Logistics:
     ) -> Process:
         """Visit the stops in order and come back to `origin`."""
         self.tours += 1
-        tour = self.itinerary(origin, loads, departs_s, route)
+        tour = self.road.tour(origin, loads, departs_s, route)
         env, watcher = self.env, self.watcher
         watcher.departed(tour)
         for stop in tour.stops:
@@ -254,37 +227,8 @@ class Logistics:
             self._hand_over(stop.load)
         yield env.timeout(tour.returns_s - int(env.now))
         watcher.returned(tour)
-
-    def itinerary(
-        self, origin: int, loads: list[Load], departs_s: int, route: Route | None = None
-    ) -> Tour:
-        """The tour that visits `loads` in their order, with all its times.
-
-        A truck that comes before the receiving window waits for it; one that comes after
-        it is unloaded all the same and counts as late.
-        """
-        network, fleet = self.network, self.network.fleet
-        here, clock, metres = origin, departs_s, 0
-        stops = []
-        for load in loads:
-            place = load.destination
-            leg = int(network.distance_m[here, place])
-            metres += leg
-            arrives = clock + self._drive_seconds(leg)
-            midnight = arrives // DAY_SECONDS * DAY_SECONDS
-            begins = max(arrives, midnight + int(network.locations.receives_from_s[place]))
-            on_time = begins <= midnight + int(network.locations.receives_until_s[place])
-            fixed = fleet.stop_minutes * 60 if place != here else 0.0
-            work = fixed + fleet.unload_seconds_per_case * load.cases_shipped(network)
-            clock = begins + math.ceil(work)
-            stops.append(Stop(load, arrives, begins, clock, on_time))
-            here = place
-        leg = int(network.distance_m[here, origin])
-        returns = clock + self._drive_seconds(leg)
-        return Tour(origin, route, tuple(stops), departs_s, returns, metres + leg)
-
-    def _drive_seconds(self, metres: int) -> int:
-        return math.ceil(metres / self._speed)
+        if tour.repaired_s > tour.returns_s:
+            yield env.timeout(tour.repaired_s - tour.returns_s)
 
     def _hand_over(self, load: Load) -> None:
         """The store shelves the load; then it is for sale."""
@@ -314,7 +258,7 @@ class Logistics:
         else:
             day = max(load.need_s, 0) // DAY_SECONDS + 1
             leaves = max(day * DAY_SECONDS + self.network.fleet.departs_s, now)
-        arrives = leaves + self._drive_seconds(
+        arrives = leaves + self.road.straight_s(
             int(self.network.distance_m[load.origin, load.destination])
         )
         return max(arrives, now + 1)
@@ -336,16 +280,24 @@ class Logistics:
 
     def purchase(self, load: Load) -> None:
         """A supplier sends what was ordered, after a drawn (or the scenario's) lead time."""
+        now = int(self.env.now)
         load.shipped[:] = load.ordered
-        load.due_s = self.supply.due_s(load, int(self.env.now))
-        self.env.process(self._delivery(load))
+        load.due_s = self.supply.due_s(load, now)
+        self.env.process(self._delivery(load, self.supply.sent(load, now)))
 
     def carry_over(self, load: Load) -> None:
         """A load that was on its way when the run began."""
         self.env.process(self._arrive_at(load))
 
-    def _delivery(self, load: Load) -> Process:
+    def _delivery(self, load: Load, sent: IntArray | None = None) -> Process:
+        """It comes when it is due; `sent` (n,) is what it brings, None = all of it."""
         yield self.env.timeout(load.due_s - int(self.env.now))
+        if sent is not None:
+            load.shipped[:] = sent
+            load.cases = cases_of(self.network, load.sku, sent)
+            self.floor.fall_short(load, int(self.env.now))
+            if not load.cases:
+                return
         if load.destination in self.docks:
             closed = self.closures.pause_s(load.destination, int(self.env.now))
             if closed:

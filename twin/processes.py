@@ -87,6 +87,153 @@ class CraneRules:
         return self.longest_s * (4 / 3 + b**2 / 2 - b**3 / 30) + 4 * self.transfer_seconds
 
 
+@dataclass(frozen=True)
+class BreakdownRules:
+    """Trucks and vans that break down on the road, ``[breakdowns]``.
+
+    Attributes
+    ----------
+    per_1000_km : expected breakdowns; 0 = none
+    repair_hours : mean of an exponential time until a truck goes on by itself
+    relief_share : share of breakdowns, of those that last longer than it takes a relief
+        truck to come, to which one is sent
+    relief_hours : time until a relief truck has taken the load over
+    """
+
+    per_1000_km: float = 0.0
+    repair_hours: float = 3.0
+    relief_share: float = 0.0
+    relief_hours: float = 1.5
+
+    def __post_init__(self) -> None:
+        check_limits(
+            self,
+            "breakdowns",
+            {
+                "per_1000_km": (0, 1_000),
+                "repair_hours": (0, 1_000),
+                "relief_share": (0, 1),
+                "relief_hours": (0, 1_000),
+            },
+        )
+
+
+@dataclass(frozen=True)
+class TrafficRules:
+    """Speed by the hour of the day, ``[traffic]``.
+
+    Attributes
+    ----------
+    speed_factors : 24 numbers that multiply the fleet's speed; none = the same all day
+    """
+
+    speed_factors: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        given = self.speed_factors
+        if given and (len(given) != 24 or not all(0.01 <= value <= 10 for value in given)):
+            raise ScenarioInvalid(
+                f"speed_factors are {len(given)} numbers from {min(given)} to {max(given)}",
+                field="traffic.speed_factors",
+                remedy="give 24 numbers from 0.01 to 10, the first for midnight to one o'clock",
+            )
+
+
+@dataclass(frozen=True)
+class DriverRules:
+    """Driving times, breaks and rest, ``[drivers]``; numbers of Regulation (EC) 561/2006.
+
+    Attributes
+    ----------
+    regulated : whether drivers keep to them at all
+    drive_before_break_hours, break_minutes : Article 7
+    drive_per_day_hours, rest_hours : Articles 6 and 8
+    """
+
+    regulated: bool = False
+    drive_before_break_hours: float = 4.5
+    break_minutes: float = 45.0
+    drive_per_day_hours: float = 9.0
+    rest_hours: float = 11.0
+
+    def __post_init__(self) -> None:
+        check_limits(
+            self,
+            "drivers",
+            {
+                "drive_before_break_hours": (0.1, 24),
+                "break_minutes": (0, 1_440),
+                "drive_per_day_hours": (0.1, 24),
+                "rest_hours": (0, 48),
+            },
+        )
+
+
+@dataclass(frozen=True)
+class DeliveryRules:
+    """Deliveries of suppliers that fail or bring less than was ordered, ``[deliveries]``.
+
+    Attributes
+    ----------
+    failed_share : share of deliveries that do not come on their day
+    retry_days : days after which a failed delivery comes all the same; 0 = never, and the
+        order lapses on the day
+    short_share : share of the other deliveries that come short
+    short_fill : share of each line that a short delivery brings, in whole packs; the rest
+        of the order lapses
+    """
+
+    failed_share: float = 0.0
+    retry_days: int = 0
+    short_share: float = 0.0
+    short_fill: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_limits(
+            self,
+            "deliveries",
+            {
+                "failed_share": (0, 1),
+                "retry_days": (0, 365),
+                "short_share": (0, 1),
+                "short_fill": (0, 1),
+            },
+        )
+
+
+MARKOV_TARGETS = ("suppliers", "warehouses", "lanes")
+
+
+@dataclass(frozen=True)
+class MarkovDisruption:
+    """Places that stand still and go on again by chance, ``[[disruptions]] kind = "markov"``.
+
+    Each one is a chain of two states, day by day, in equilibrium when the run begins.
+
+    Attributes
+    ----------
+    target : {"suppliers", "warehouses", "lanes"}
+        Lanes are named by the location that they lead to.
+    mean_up_days, mean_down_days : mean length of a stretch of good, and of bad days
+    names : which of them; none = all, each by itself
+    """
+
+    target: str = "suppliers"
+    mean_up_days: float = 90.0
+    mean_down_days: float = 3.0
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.target not in MARKOV_TARGETS:
+            raise ScenarioInvalid(
+                f"target is {self.target!r}",
+                field="disruptions.target",
+                remedy=f"one of {', '.join(MARKOV_TARGETS)}",
+            )
+        limits = {"mean_up_days": (1.0, 1e6), "mean_down_days": (1.0, 1e4)}
+        check_limits(self, "disruptions", limits)
+
+
 def check_limits(rules: object, table: str, limits: dict[str, tuple[float, float]]) -> None:
     """Refuse numbers outside their limits, by the scenario file's own name for them."""
     for name, (low, high) in limits.items():

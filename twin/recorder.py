@@ -15,7 +15,7 @@ from twin import closing
 from twin.closing import DAYBOOK
 from twin.journal import Journal
 from twin.kernel import TALLY
-from twin.logistics import Stop, Tour
+from twin.road import Stop, Tour
 from twin.state import State
 from twin.touches import EVENTS
 
@@ -73,7 +73,7 @@ class Recorder:
     def departed(self, tour: Tour) -> None:
         """Metres, seconds and the start of a tour are shared among its stops by load."""
         weights = np.array([stop.load.kg for stop in tour.stops])
-        totals = (tour.metres, tour.returns_s - tour.departs_s, 1_000_000)
+        totals = (tour.metres, tour.returns_s - tour.departs_s, 1_000_000 * tour.starts)
         if len(tour.stops) == 1:
             shares = [list(totals)]
         else:

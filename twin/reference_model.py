@@ -301,6 +301,13 @@ class ReferenceModel:
         load.shipped_s = now
         self.hooks.shipped(load, now)
 
+    def fall_short(self, load: Load, now: int) -> None:
+        """A supplier's delivery brings less than was ordered, or nothing."""
+        for i, sku in enumerate(load.sku.tolist()):
+            missing = int(load.ordered[i]) - int(load.shipped[i])
+            self.account.on_order[load.destination, sku] -= missing
+        load.shipped_s = now
+
     def receive(self, load: Load, now: int) -> None:
         """A load is for sale; some lines are booked wrong by one."""
         account, place = self.account, load.destination

@@ -276,7 +276,7 @@ class World:
                 "lines": state.lines_served - self._lines_before,
                 "tours": self.logistics.tours,
                 "loads": self.planner.made,
-                **self.logistics.cranes.counters(),
+                **self.logistics.counters(),
             },
         )
 
@@ -290,7 +290,8 @@ class World:
         for load in self.open_loads:
             if is_done(load):
                 continue
-            quantity = load.ordered if load.origin == SUPPLIER else load.shipped
+            has_left = load.shipped_s >= 0
+            quantity = load.shipped if has_left else load.ordered
             if load.shipped_s < 0 and load.origin != SUPPLIER:
                 quantity = np.minimum(
                     load.ordered, np.minimum(book, physical)[load.origin, load.sku]

@@ -15,7 +15,14 @@ from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.receipts import ReceiptColumns
-from twin.processes import CraneRules
+from twin.processes import (
+    BreakdownRules,
+    CraneRules,
+    DeliveryRules,
+    DriverRules,
+    MarkovDisruption,
+    TrafficRules,
+)
 
 
 @dataclass(frozen=True)
@@ -218,6 +225,8 @@ class Disruptions:
     warehouses_from_day, warehouses_days : the same of warehouses, which neither ship nor
         receive and begin where they stopped
     warehouse_number : 1 = the first warehouse of the network, 0 = all
+    others : more of them, each with dates of its own
+    markov : disruptions that come and go by chance
     """
 
     suppliers_from_day: int = 0
@@ -225,11 +234,13 @@ class Disruptions:
     warehouses_from_day: int = 0
     warehouses_days: int = 0
     warehouse_number: int = 0
+    others: tuple[Disruptions, ...] = ()
+    markov: tuple[MarkovDisruption, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            if value < 0:
+            if not isinstance(value, tuple) and value < 0:
                 raise ScenarioInvalid(
                     f"{name} is {value}", field=f"disruptions.{name}", remedy="0 or more"
                 )
@@ -321,6 +332,10 @@ class Scenario:
     disruptions: Disruptions = Disruptions()
     checkout: CheckoutRules = CheckoutRules()
     asrs: CraneRules = field(default_factory=CraneRules)
+    deliveries: DeliveryRules = field(default_factory=DeliveryRules)
+    breakdowns: BreakdownRules = field(default_factory=BreakdownRules)
+    traffic: TrafficRules = field(default_factory=TrafficRules)
+    drivers: DriverRules = field(default_factory=DriverRules)
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     panel_expansion: float = 1.0

@@ -20,7 +20,8 @@ from typing import Any
 from policies.domain.decision import Route
 from policies.domain.errors import StoretwinError
 from twin.loads import Load
-from twin.logistics import Floor, Stop, Tour, Watcher
+from twin.logistics import Floor, Watcher
+from twin.road import Stop, Tour
 
 Night = tuple[int, list[Load], tuple[Route, ...], set[int]]
 _SAFE_BUILTINS = frozenset({"set", "frozenset", "slice", "range", "complex", "bytearray"})
@@ -134,6 +135,10 @@ class TapedFloor:
     def cut(self, load: Load, now: int) -> None:
         """As :meth:`Floor.cut`."""
         self._call("cut", self._floor.cut, load, now)
+
+    def fall_short(self, load: Load, now: int) -> None:
+        """As :meth:`Floor.fall_short`."""
+        self._call("fall_short", self._floor.fall_short, load, now)
 
     def receive(self, load: Load, now: int) -> None:
         """As :meth:`Floor.receive`."""

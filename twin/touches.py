@@ -134,6 +134,13 @@ def cut(
 
 
 @njit(cache=True)
+def fall_short(place: int, sku: Int32s, ordered: Int32s, sent: Int32s, stock: Stock) -> None:
+    """What a supplier does not send of an order is on order no more."""
+    for i in range(len(sku)):
+        stock.on_order[place, sku[i]] -= ordered[i] - sent[i]
+
+
+@njit(cache=True)
 def receive(
     origin: int,
     place: int,

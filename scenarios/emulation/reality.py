@@ -15,8 +15,8 @@ from scenarios.emulation.habits import Habits, Report
 from scenarios.emulation.wire import Wire, stable_id
 from twin.hooks import Hooks, Tonight
 from twin.loads import Load, cases_of
-from twin.logistics import Stop, Tour
 from twin.reference_model import ReferenceModel
+from twin.road import Stop, Tour
 from twin.scenario import Scenario
 
 PlanNight = Callable[[dt.datetime], Any]

@@ -17,6 +17,14 @@ from tests.unit.twin_worlds import up_to, world
 from twin.checkpoint import Checkpoints
 from twin.output import dataset, result_sha256
 from twin.panel import GrowingPanel
+from twin.processes import (
+    BreakdownRules,
+    CraneRules,
+    DeliveryRules,
+    DriverRules,
+    MarkovDisruption,
+    TrafficRules,
+)
 from twin.result import Trace
 from twin.run import simulate
 from twin.scenario import (
@@ -96,6 +104,16 @@ WORLDS = {
         store=StoreRules(backorders=True), frictions=Frictions(), perishables=Perishables()
     ),
     "direct": busy(direct=True, direct_lead_time_days=3),
+    "what chance does": busy(
+        asrs=CraneRules(cranes=2, cases_per_unit=1.0),
+        deliveries=DeliveryRules(0.2, 0, 0.3, 0.5),
+        breakdowns=BreakdownRules(10.0, 4.0, 0.5, 1.0),
+        traffic=TrafficRules((1.0,) * 12 + (0.5,) * 12),
+        drivers=DriverRules(regulated=True, drive_before_break_hours=0.5),
+        disruptions=Disruptions(
+            markov=tuple(MarkovDisruption(t, 9.0, 2.0) for t in ("suppliers", "lanes"))
+        ),
+    ),
 }
 
 
