@@ -16,9 +16,11 @@ from policies.registry import build_bundle
 from twin.processes import (
     BreakdownRules,
     CraneRules,
+    CustomerReturns,
     DeliveryRules,
     DriverRules,
     MarkovDisruption,
+    Substitution,
     TrafficRules,
 )
 from twin.scenario import (
@@ -43,6 +45,8 @@ PARTS: dict[str, type[Any]] = {
     "breakdowns": BreakdownRules,
     "traffic": TrafficRules,
     "drivers": DriverRules,
+    "substitution": Substitution,
+    "customer_returns": CustomerReturns,
     "costs": CostModel,
 }
 # key -> accepted types; tables of dataclasses are checked field by field
@@ -85,6 +89,7 @@ _ANNOTATED: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "tuple[float, ...]": (list,),
     "tuple[str, ...]": (list,),
+    "tuple[tuple[str, float], ...]": (dict,),
 }
 
 
@@ -138,8 +143,12 @@ def _kind_of(table: dict[str, Any], source: str) -> type[Any]:
 
 
 def _check_lists(table: dict[str, Any], kind: type[Any], part: str, source: str) -> None:
-    """Every item of a list of the type that the list is of."""
+    """Every item of a list, or of a table of numbers, of the type that it is of."""
     for item in fields(kind):
+        if str(item.type) == "tuple[tuple[str, float], ...]":
+            known = dict.fromkeys(table.get(item.name, {}), _NUMBER)
+            _check_table(table.get(item.name, {}), known, f"{part}.{item.name}.", source)
+            continue
         wanted = _NUMBER if str(item.type) == "tuple[float, ...]" else (str,)
         for value in table.get(item.name, []) if str(item.type).startswith("tuple[") else []:
             is_number = isinstance(value, wanted) and not isinstance(value, bool)
@@ -169,7 +178,10 @@ def make_part(part: str, value: dict[str, Any] | list[dict[str, Any]]) -> Any:
 
 
 def _rules(kind: type[Any], table: dict[str, Any]) -> Any:
-    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
+    plain: dict[str, Any] = {}
+    for key, value in table.items():
+        items = sorted(value.items()) if isinstance(value, dict) else value
+        plain[key] = tuple(items) if isinstance(items, list) else items
     return kind(**plain)
 
 

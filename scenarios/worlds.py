@@ -26,7 +26,15 @@ from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.output import code_sha256
-from twin.processes import BreakdownRules, CraneRules, DeliveryRules, DriverRules, TrafficRules
+from twin.processes import (
+    BreakdownRules,
+    CraneRules,
+    CustomerReturns,
+    DeliveryRules,
+    DriverRules,
+    Substitution,
+    TrafficRules,
+)
 from twin.scenario import (
     CheckoutRules,
     Disruptions,
@@ -88,6 +96,8 @@ class WorldSpec:
     breakdowns: BreakdownRules = field(default_factory=BreakdownRules)
     traffic: TrafficRules = field(default_factory=TrafficRules)
     drivers: DriverRules = field(default_factory=DriverRules)
+    substitution: Substitution = field(default_factory=Substitution)
+    customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
 
     @property
     def last_day(self) -> int:
@@ -239,6 +249,8 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         breakdowns=world.breakdowns,
         traffic=world.traffic,
         drivers=world.drivers,
+        substitution=world.substitution,
+        customer_returns=world.customer_returns,
         costs=world.costs,
         panel_expansion=world.panel_expansion,
     )

@@ -87,13 +87,20 @@ class Lines(NamedTuple):
 
 
 class Frailty(NamedTuple):
-    """Shrink, mis-scans and backorders; keys are (S,) uint64."""
+    """Shrink, mis-scans, backorders and substitution; keys are (S,) uint64.
+
+    `switches` says whether anybody takes another SKU for one that is not there, and
+    `switch_share` (C,) float64 how many do by category.
+    """
 
     shrink: float
     misscan: float
     backorders: bool
     shrink_key: npt.NDArray[np.uint64]
     misscan_key: npt.NDArray[np.uint64]
+    switches: bool
+    switch_share: npt.NDArray[np.float64]
+    switch_key: npt.NDArray[np.uint64]
 
 
 class Mode(NamedTuple):
@@ -104,10 +111,15 @@ class Mode(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """(K,) int64 after the warm-up: lost units, and units booked on another SKU."""
+    """(K,) int64 after the warm-up: lost units, and units booked on another SKU.
+
+    `switched` is units that were wanted of a SKU and taken of another one, where they stand
+    with a minus.
+    """
 
     lost: Int64s
     misposted: Int64s
+    switched: Int64s
 
 
 class Rows(NamedTuple):

@@ -14,6 +14,7 @@ from twin.arrays import Mode
 from twin.journal import Journal
 from twin.loads import Load
 from twin.pull import Pull
+from twin.returns import Returns
 from twin.sampling import count_sample, count_stores
 from twin.scenario import Opening
 from twin.state import State
@@ -66,6 +67,7 @@ class Floor:
             for place in network.stores
         }
         self.ages = Ages(state, journal, opening, seed, replication)
+        self.returns = Returns(state, journal, seed, replication)
         self.pull = (
             Pull(state, scenario.pull, is_traced=journal.on) if scenario.pull is not None else None
         )
@@ -81,7 +83,8 @@ class Floor:
             return
         state = self.state
         began = time.perf_counter()
-        rows = self.journal.room(int(state.lines.offsets[s + 1] - state.cursor[s]))
+        many = int(state.lines.offsets[s + 1] - state.cursor[s])
+        rows = self.journal.room(2 * many if state.frailty.switches else many)
         written = kernel.advance(
             state.lines,
             state.cursor,
@@ -258,6 +261,11 @@ class Floor:
         wrong = self._off_by_one(self._miscount_keys, self._miscount_rate, place, sku, now)
         touches.count(place, sku, wrong, difference, now, state.stock, state.events, state.master)
         self.journal.counted(place, sku, expected, difference, now)
+
+    def take_back(self, now: int) -> None:
+        """Customers bring back what they bought some days ago."""
+        self.advance_all(now)
+        self.returns.take_back(now)
 
     def expire(self, now: int) -> None:
         """Clear every shelf of what ends its life today."""

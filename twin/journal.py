@@ -153,6 +153,14 @@ class Journal:
             np.stack([np.broadcast_to(np.asarray(c, dtype=np.int64), sku.shape) for c in columns])
         )
 
+    def taken_back(
+        self, place: IntArray, sku: IntArray, units: IntArray, damaged: IntArray, now: int
+    ) -> None:
+        """Goods that customers brought back; `damaged` of them are written off at once."""
+        if self.on:
+            self._add(MovementKind.CUSTOMER_RETURN, sku, CUSTOMER, place, units, now)
+            self._add(MovementKind.WRITE_OFF, sku, place, LOSS, damaged, now)
+
     def expired(
         self, place: IntArray, sku: IntArray, quantity: IntArray, found: IntArray, now: int
     ) -> None:

@@ -14,6 +14,7 @@ from numba import njit
 
 from twin.arrays import Frailty, Int32s, Int64s, Lines, Master, Mode, Rows, Stock, Totals
 from twin.draws import uniform
+from twin.posting import post, sell_another, take_another
 
 TALLY: tuple[str, ...] = (
     "revenue_cents",
@@ -50,7 +51,8 @@ def advance(
     cursor : (S,) int64, next line of each store; moved on
     sold : (L, K) int32, units sold on this day, as posted by tills
     tally : (L, C, T) int64
-    rows : where SELL, AUTO_FOUND and SHRINK rows are traced, three for a line at most
+    rows : where SELL, AUTO_FOUND and SHRINK rows are traced, three for a line at most and
+        three more where customers take another SKU
 
     Returns
     -------
@@ -58,7 +60,7 @@ def advance(
     """
     place = lines.location[s]
     begin, end = cursor[s], lines.offsets[s + 1]
-    if mode.trace:
+    if mode.trace or frailty.switches:
         written, stop = _traced(
             lines, s, begin, until, stock, sold, tally, master, frailty, totals, mode, rows
         )
@@ -194,7 +196,7 @@ def _fetch(a: Int32s, b: Int32s, c: Int32s) -> int:
 
 
 @njit(cache=True)
-def _traced(
+def _traced(  # noqa: PLR0915  one line for each fact
     lines: Lines,
     s: int,
     begin: int,
@@ -222,11 +224,15 @@ def _traced(
         number = lines.before[s] + i - lines.offsets[s]
         c, wanted = master.category[sku], lines.quantity[i]
         served = min(wanted, physical[sku])
-        if served < wanted and frailty.backorders:
-            waiting[sku] += wanted - served
-            mine[c, BACKORDERED] += wanted - served
-        elif served < wanted:
-            short = np.int64(wanted - served)
+        short = np.int64(wanted - served)
+        other, taken = -1, 0
+        if short > 0 and frailty.switches:
+            other, taken = take_another(sku, short, number, s, physical, master, frailty)
+            short -= taken
+        if short > 0 and frailty.backorders:
+            waiting[sku] += short
+            mine[c, BACKORDERED] += short
+        elif short > 0:
             mine[c, LOST] += short
             mine[c, MARGIN_LOST] += short * (np.int64(lines.price[i]) - master.cost[sku])
             totals.lost[sku] += short * mode.counts
@@ -243,7 +249,7 @@ def _traced(
                 gap[posted] -= served
                 totals.misposted[sku] += served * mode.counts
                 totals.misposted[posted] -= served * mode.counts
-            found = _post(posted, served, at, book, expected, gap, zero_since, sold_here)
+            found = post(posted, served, at, book, expected, gap, zero_since, sold_here)
             if mode.trace:
                 written = _write(rows, written, AUTO_FOUND, posted, found, at)
                 written = _write(rows, written, SELL, posted, served, at)
@@ -255,34 +261,21 @@ def _traced(
                 mine[c, SHRINK_CENTS] += np.int64(gone) * master.cost[sku]
                 if mode.trace:
                     written = _write(rows, written, SHRINK, sku, gone, at)
+        if taken > 0:
+            # Demand stays with the SKU that was wanted; the sale is that of the other one.
+            totals.switched[sku] += taken * mode.counts
+            totals.switched[other] -= taken * mode.counts
+            found, gone = sell_another(
+                other, taken, at, number, s, place, stock, sold_here, frailty
+            )
+            mine[c, REVENUE] += taken * np.int64(master.price[other])
+            mine[c, SHRINK_CENTS] += gone * np.int64(master.cost[other])
+            if mode.trace:
+                written = _write(rows, written, AUTO_FOUND, other, found, at)
+                written = _write(rows, written, SELL, other, taken, at)
+                written = _write(rows, written, SHRINK, other, gone, at)
         i += 1
     return written, i
-
-
-@njit(cache=True)
-def _post(
-    sku: int,
-    served: int,
-    at: int,
-    book: Int32s,
-    expected: Int32s,
-    gap: Int32s,
-    zero_since: Int32s,
-    sold: Int32s,
-) -> int:
-    """A till's sale: never refused, and never below an empty book; returns what was found."""
-    left = book[sku] - served
-    found = 0
-    if left <= 0:
-        if book[sku] > 0:
-            zero_since[sku] = at
-        found = -left
-        expected[sku] += found
-        gap[sku] += found
-        left = 0
-    book[sku] = left
-    sold[sku] += served
-    return int(found)
 
 
 @njit(cache=True)

@@ -111,6 +111,11 @@ class GrowingPanel:
         out: npt.NDArray[np.uint8] = self._out[self._next - 1]
         return out
 
+    def sold_before(self, days: int) -> npt.NDArray[Any] | None:
+        """(L, K) integer, units sold on the day so many before today; None = not known."""
+        row = self._next - 1 - days
+        return self._sold[row] if row >= 0 and days < self._reach else None
+
     def leaving(self) -> npt.NDArray[Any] | None:
         """(L, K) integer, the row that leaves the slow-mover window today; None = none yet."""
         row = self._next - 1 - SLOW_WINDOW_DAYS

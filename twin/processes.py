@@ -201,6 +201,53 @@ class DeliveryRules:
         )
 
 
+@dataclass(frozen=True)
+class Substitution:
+    """Customers who take another SKU for one that is not there, ``[substitution]``.
+
+    Attributes
+    ----------
+    share : share of lines that are short whose customer takes another SKU of the category
+        that is there, unit for unit, as far as it goes; 0 = nobody
+    by_category : (category, share) where it is another one
+    """
+
+    share: float = 0.0
+    by_category: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        check_limits(self, "substitution", {"share": (0, 1)})
+        for name, share in self.by_category:
+            if not 0 <= share <= 1:
+                raise ScenarioInvalid(
+                    f"the share of {name} is {share}",
+                    field="substitution.by_category",
+                    remedy="give a share from 0 to 1",
+                )
+
+
+@dataclass(frozen=True)
+class CustomerReturns:
+    """Goods that customers bring back, ``[customer_returns]``.
+
+    Attributes
+    ----------
+    share : share of units sold that come back; 0 = none
+    after_days : days between sale and return
+    resell_share : share of these that is for sale again; the rest is written off
+    at_s : time of the day at which they come, seconds after midnight
+    """
+
+    share: float = 0.0
+    after_days: int = 7
+    resell_share: float = 0.7
+    at_s: int = 10 * 3600
+
+    def __post_init__(self) -> None:
+        limits = {"share": (0, 1), "resell_share": (0, 1), "after_days": (1, 56)}
+        check_limits(self, "customer_returns", {**limits, "at_s": (0, 86_399)})
+
+
 MARKOV_TARGETS = ("suppliers", "warehouses", "lanes")
 
 

@@ -27,9 +27,10 @@ from twin.clock import Phase
 from twin.hooks import Hooks, OrderSource
 from twin.loads import Load, carried_loads
 from twin.logistics import Logistics
+from twin.posting import SWITCHED
 from twin.sampling import count_sample
 from twin.scenario import Opening, Scenario
-from twin.state import cover_opening
+from twin.state import cover_opening, switch_shares
 
 LINES_FIRST = EventPriority(-1)
 """Priority of receipt lines: before phases and all else of their second."""
@@ -104,8 +105,17 @@ class ReferenceModel:
         names = self.network.locations.ids
         self._keys = {
             purpose: [int(k) for k in draws.keys(seed, replication, purpose, names)]
-            for purpose in ("shrink", "misscan", "receipt", "count", "count error")
+            for purpose in (
+                "shrink",
+                "misscan",
+                "receipt",
+                "count",
+                "count error",
+                "substitution",
+                "customer return",
+            )
         }
+        self._switch_share = switch_shares(scenario).tolist()
         opening = scenario.opening if scenario.opening is not None else cover_opening(scenario)
         self._open(opening)
         self.logistics = Logistics(self.env, scenario, self, self.hooks, seed, replication)
@@ -118,6 +128,8 @@ class ReferenceModel:
             midnight = day * DAY_SECONDS
             if scenario.store.has_counts:
                 Phase(self.env, midnight + scenario.count_s, self._count)
+            if scenario.customer_returns.share > 0:
+                Phase(self.env, midnight + scenario.customer_returns.at_s, self._take_back)
             Phase(self.env, midnight + scenario.plan_s, self._plan)
             Phase(self.env, midnight + DAY_SECONDS - 1, self._closed)
 
@@ -166,8 +178,10 @@ class ReferenceModel:
         wanted = int(demand.quantity[row])
         served = min(wanted, account.physical[place, sku])
         self.lines += 1
-        if served < wanted:
-            missing = wanted - served
+        number = row - int(demand.offsets[s])
+        other, taken = self._substitute(place, sku, wanted - served, number)
+        if served + taken < wanted:
+            missing = wanted - served - taken
             if self.scenario.store.backorders:
                 account.waiting[place, sku] += missing
             else:
@@ -175,11 +189,29 @@ class ReferenceModel:
                 self.hooks.lost(place, sku, missing, row, now)
         if served:
             account.physical[place, sku] -= served
-            posted = self._scan(place, sku, row - int(demand.offsets[s]))
+            posted = self._scan(place, sku, number)
             self._post(place, posted, served, row, now)
-            self._shrink(place, sku, served, row - int(demand.offsets[s]))
+            self._shrink(place, sku, served, number)
+        if taken:
+            account.physical[place, other] -= taken
+            self._post(place, other, taken, row, now)
+            self._shrink(place, other, taken, number + SWITCHED)
         self._rows[s] += 1
         self._next_line(s)
+
+    def _substitute(self, place: int, sku: int, short: int, number: int) -> tuple[int, int]:
+        """(SKU, units) that a customer takes in place of `short` units of `sku`."""
+        category, key = self.network.skus.category, self._keys["substitution"][place]
+        share = self._switch_share[int(category[sku])]
+        if not short or not share or draws.uniform_plain(key, 2 * number) >= share:
+            return -1, 0
+        peers = np.flatnonzero(category == category[sku]).tolist()
+        start = int(draws.uniform_plain(key, 2 * number + 1) * len(peers))
+        for other in peers[start:] + peers[:start]:
+            there = self.account.physical[place, other]
+            if other != sku and there:
+                return other, min(short, there)
+        return -1, 0
 
     def _scan(self, place: int, sku: int, number: int) -> int:
         rate = self.scenario.frictions.misscan_per_line
@@ -267,6 +299,17 @@ class ReferenceModel:
         counter = (now // DAY_SECONDS) * self.network.shape[1] + sku
         u = draws.uniform_plain(self._keys["count error"][place], counter)
         return -1 if u < rate / 2 else 1 if u < rate else 0
+
+    def _take_back(self, now: int) -> None:
+        """Customers bring back what they bought; what can be sold again is for sale."""
+        rules, day, skus = self.scenario.customer_returns, now // DAY_SECONDS, self.network.skus
+        for cell, sold in list(self.sold_by_day.get(day - rules.after_days, {}).items()):
+            key, counter = self._keys["customer return"][cell[0]], day * len(skus.ids) + cell[1]
+            units = int(rules.share * sold + draws.uniform_plain(key, 2 * counter))
+            good = int(rules.resell_share * units + draws.uniform_plain(key, 2 * counter + 1))
+            if good:
+                self.account.physical[cell] += good
+                self._set_book(*cell, self.account.book[cell] + good)
 
     def _closed(self, now: int) -> None:
         self.note_out_of_stock(now)

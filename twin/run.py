@@ -154,6 +154,9 @@ class World:
         scenario, env, midnight = self.scenario, self.env, day * DAY_SECONDS
         if scenario.store.has_counts:
             Phase(env, midnight + scenario.count_s, self._timed(self._count))
+        if self.floor.returns.on:
+            back_s = midnight + scenario.customer_returns.at_s
+            Phase(env, back_s, self._timed(self.floor.take_back))
         if self.floor.ages.on:
             Phase(env, midnight + scenario.perishables.expire_s, self._timed(self.floor.expire))
         if self.floor.pull is None:
@@ -266,7 +269,7 @@ class World:
             first_kpi_day=self.first_kpi_day,
             sold_per_sku=sold,
             lost_per_sku=lost,
-            demanded_per_sku=sold + lost + waits,
+            demanded_per_sku=sold + lost + waits + state.totals.switched,
             movements=self.journal.movements(),
             documents=self.journal.documents(),
             decisions=tuple(self.decisions),
@@ -277,6 +280,7 @@ class World:
                 "tours": self.logistics.tours,
                 "loads": self.planner.made,
                 **self.logistics.counters(),
+                **self.floor.returns.counters(),
             },
         )
 

@@ -18,9 +18,11 @@ from policies.domain.receipts import ReceiptColumns
 from twin.processes import (
     BreakdownRules,
     CraneRules,
+    CustomerReturns,
     DeliveryRules,
     DriverRules,
     MarkovDisruption,
+    Substitution,
     TrafficRules,
 )
 
@@ -336,6 +338,8 @@ class Scenario:
     breakdowns: BreakdownRules = field(default_factory=BreakdownRules)
     traffic: TrafficRules = field(default_factory=TrafficRules)
     drivers: DriverRules = field(default_factory=DriverRules)
+    substitution: Substitution = field(default_factory=Substitution)
+    customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     panel_expansion: float = 1.0

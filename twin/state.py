@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         cursor=first_lines(lines, start_s),
         master=master_of(network),
         frailty=_frailty(scenario, seed, replication),
-        totals=Totals(np.zeros(skus, dtype=np.int64), np.zeros(skus, dtype=np.int64)),
+        totals=Totals(*(np.zeros(skus, dtype=np.int64) for _ in range(3))),
         sold_total=np.zeros(skus, dtype=np.int64),
         panel=panel,
         window=window,
@@ -223,6 +224,8 @@ def _frailty(scenario: Scenario, seed: int, replication: int) -> Frailty:
     none = np.zeros(len(stores), dtype=np.uint64)
     frictions = scenario.frictions
 
+    switch_share = switch_shares(scenario)
+
     def keyed(rate: float, purpose: str) -> draws.Keys:
         return draws.keys(seed, replication, purpose, stores) if rate > 0 else none
 
@@ -232,4 +235,23 @@ def _frailty(scenario: Scenario, seed: int, replication: int) -> Frailty:
         scenario.store.backorders,
         keyed(frictions.shrink_per_unit_sold, "shrink"),
         keyed(frictions.misscan_per_line, "misscan"),
+        bool(switch_share.any()),
+        switch_share,
+        keyed(float(switch_share.max(initial=0.0)), "substitution"),
     )
+
+
+def switch_shares(scenario: Scenario) -> npt.NDArray[np.float64]:
+    """(C,) share of customers who take another SKU of the category."""
+    rules, names = scenario.substitution, scenario.network.skus.categories
+    shares = np.full(len(names), float(rules.share))
+    for name, share in rules.by_category:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            raise ScenarioInvalid(
+                f"no category {name!r} in the network",
+                field="substitution.by_category",
+                remedy=f"did you mean {near[0]!r}?" if near else f"one of {', '.join(names[:8])}",
+            )
+        shares[names.index(name)] = share
+    return shares

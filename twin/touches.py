@@ -253,3 +253,36 @@ def count(
         stock.book[place, k] += found
         stock.expected[place, k] += found
         stock.gap[place, k] += found
+
+
+@njit(cache=True)
+def take_back(
+    place: Int32s,
+    sku: Int32s,
+    good: Int32s,
+    damaged: Int32s,
+    now: int,
+    stock: Stock,
+    tally: Int64s,
+    master: Master,
+) -> None:
+    """Goods that customers bring back: the good ones are for sale, the others written off.
+
+    Parameters
+    ----------
+    place, sku, good, damaged : (n,) int32, units of each
+    """
+    for i in range(len(sku)):
+        at, k = place[i], sku[i]
+        c = master.category[k]
+        tally[at, c, WRITE_OFF_UNITS] += damaged[i]
+        tally[at, c, WRITE_OFF_CENTS] += np.int64(damaged[i]) * master.cost[k]
+        if good[i] == 0:
+            continue
+        if stock.book[at, k] == 0:
+            out = empty_seconds(stock.zero_since[at, k], master.opens[at], master.closes[at], now)
+            stock.out_today[at, k] += out
+            stock.risen[at] |= out > 0
+        stock.physical[at, k] += good[i]
+        stock.book[at, k] += good[i]
+        stock.expected[at, k] += good[i]

@@ -20,9 +20,11 @@ from twin.panel import GrowingPanel
 from twin.processes import (
     BreakdownRules,
     CraneRules,
+    CustomerReturns,
     DeliveryRules,
     DriverRules,
     MarkovDisruption,
+    Substitution,
     TrafficRules,
 )
 from twin.result import Trace
@@ -110,6 +112,8 @@ WORLDS = {
         breakdowns=BreakdownRules(10.0, 4.0, 0.5, 1.0),
         traffic=TrafficRules((1.0,) * 12 + (0.5,) * 12),
         drivers=DriverRules(regulated=True, drive_before_break_hours=0.5),
+        substitution=Substitution(0.4),
+        customer_returns=CustomerReturns(0.2, 3, 0.6),
         disruptions=Disruptions(
             markov=tuple(MarkovDisruption(t, 9.0, 2.0) for t in ("suppliers", "lanes"))
         ),

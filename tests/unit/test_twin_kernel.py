@@ -14,6 +14,7 @@ from tests.unit.domain_networks import small_network
 from tests.unit.twin_worlds import DAY, HOUR, opening, receipts, world
 from twin import draws, kernel
 from twin.arrays import Mode, Rows
+from twin.processes import Substitution
 from twin.scenario import Frictions, Scenario, StoreRules
 from twin.state import open_state
 
@@ -26,7 +27,7 @@ def advanced(state, function, mode):
     """State, tallies and rows after both halves of a day."""
     mine = copy.deepcopy(state)
     mine.panel.begin_day()
-    traced, buffer = [], rows(3 * len(mine.lines.t))
+    traced, buffer = [], rows(6 * len(mine.lines.t))
     for until in (15 * HOUR, DAY - 1):
         for s in range(len(mine.cursor)):
             n = function(
@@ -47,6 +48,7 @@ def advanced(state, function, mode):
     return mine, np.concatenate(traced, axis=1)
 
 
+@pytest.mark.parametrize("switches", [0.0, 0.5])
 @pytest.mark.parametrize("backorders", [False, True])
 @pytest.mark.parametrize(
     ("frictions", "trace"),
@@ -57,7 +59,7 @@ def advanced(state, function, mode):
         (Frictions(0.1, 0.1), False),
     ],
 )
-def test_the_kernel_gives_the_same_compiled_and_uncompiled(frictions, trace, backorders):
+def test_the_kernel_gives_the_same_compiled_and_uncompiled(frictions, trace, backorders, switches):
     """Stock, tallies, cursors and rows; the plain loop, the traced loop, and with frictions."""
     network, demand = generate_chain(stores=3, skus=20, days=1, lines_per_store_day=400, seed=2)
     scenario = Scenario(
@@ -69,6 +71,7 @@ def test_the_kernel_gives_the_same_compiled_and_uncompiled(frictions, trace, bac
         opening=opening(network, 30, 0),
         frictions=frictions,
         store=StoreRules(backorders=backorders),
+        substitution=Substitution(switches),
     )
     state = open_state(scenario, scenario.opening, seed=1, replication=0)
     mode = Mode(True, trace)
@@ -80,6 +83,8 @@ def test_the_kernel_gives_the_same_compiled_and_uncompiled(frictions, trace, bac
         assert (getattr(fast, name) == getattr(slow, name)).all(), name
     assert (fast.panel.sold_today == slow.panel.sold_today).all()
     assert (fast.totals.lost == slow.totals.lost).all()
+    assert (fast.totals.switched == slow.totals.switched).all()
+    assert (fast.totals.switched > 0).any() == (switches > 0)
     assert (fast_rows == slow_rows).all()
     assert (fast_rows.shape[1] > 0) == trace
     assert fast.tally[..., kernel.BACKORDERED if backorders else kernel.LOST].sum() > 0
