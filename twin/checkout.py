@@ -19,7 +19,7 @@ from policies.domain.facts import SKU_FACTS, DayFacts
 from policies.domain.network import DAY_SECONDS
 from policies.domain.receipts import ReceiptColumns
 from twin import draws
-from twin.queue_kernel import queue
+from twin.queue_kernel import queue, queue_on_sight
 from twin.result import CheckoutFacts, RunResult
 from twin.scenario import CheckoutRules, Scenario
 from twin.state import cover_opening
@@ -56,7 +56,7 @@ def pass_tills(scenario: Scenario, seed: int, replication: int) -> tuple[Scenari
     is_lost = np.zeros(demand.lines, dtype=np.bool_)
     shape = (len(demand.store_ids), 24)
     baskets, gave_up = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    waits = np.zeros((*shape, 2))
+    waits, lane_seconds = np.zeros((*shape, 2)), np.zeros(shape[0])
     for s in range(shape[0]):
         rows = demand.store(s)
         lo = rows.start + int(np.searchsorted(demand.t_s[rows], start_s))
@@ -65,14 +65,14 @@ def pass_tills(scenario: Scenario, seed: int, replication: int) -> tuple[Scenari
             continue
         first, size, of_line = _baskets(demand.t_s[lo:hi], demand.basket[lo:hi])
         at = demand.t_s[lo:hi][first].astype(np.float64)
-        wait, left = _serve(at, size, rules, keys[s])
+        wait, left, lane_seconds[s] = _serve(at, size, rules, keys[s])
         is_lost[lo:hi] = left[of_line]
         hour = (at % DAY_SECONDS // HOUR_S).astype(np.int64)
         baskets[s] = np.bincount(hour, minlength=24)
         gave_up[s] = np.bincount(hour[left], minlength=24)
         for h in np.unique(hour):
             waits[s, h] = np.quantile(wait[hour == h], (0.5, 0.95))
-    facts = CheckoutFacts(baskets, gave_up, waits[..., 0], waits[..., 1])
+    facts = CheckoutFacts(baskets, gave_up, waits[..., 0], waits[..., 1], lane_seconds)
     opening = scenario.opening if scenario.opening is not None else cover_opening(scenario)
     paid = dataclasses.replace(scenario, demand=_take(demand, ~is_lost), opening=opening)
     return paid, Tills(_take(demand, is_lost), facts)
@@ -96,8 +96,8 @@ def _baskets(t_s: npt.NDArray[np.int32], basket: npt.NDArray[np.int32]) -> tuple
 
 def _serve(
     at: Floats, size: Ints, rules: CheckoutRules, key: np.uint64
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """(wait, gave up) of a store's baskets."""
+) -> tuple[Floats, npt.NDArray[np.bool_], float]:
+    """(wait, gave up) of a store's baskets, and the seconds that staffed lanes were open."""
     number = 4 * np.arange(len(at), dtype=np.int64)
     own = np.array(key, dtype=np.uint64)
     u = [draws.uniforms(own, number + i) for i in range(3)]
@@ -111,14 +111,34 @@ def _serve(
     seconds = seconds * (0.5 - 0.5 * np.log1p(-u[1]))
     patience = -rules.patience_seconds * np.log1p(-u[2])
     wait, left = np.zeros(len(at)), np.zeros(len(at), dtype=np.bool_)
-    for mine, lanes in (
-        (is_self, np.full(24, max(rules.self_lanes, 1), dtype=np.int64)),
-        (~is_self, open_lanes(at[~is_self], seconds[~is_self], rules)),
-    ):
-        waits, leaves = np.zeros(int(mine.sum())), np.zeros(int(mine.sum()), dtype=np.bool_)
-        queue(at[mine], seconds[mine], patience[mine], lanes, float(HOUR_S), waits, leaves)
-        wait[mine], left[mine] = waits, leaves
-    return wait, left
+    is_staffed = ~is_self
+    people = (at[is_self], seconds[is_self], patience[is_self])
+    always = np.full(24, max(rules.self_lanes, 1), dtype=np.int64)
+    wait[is_self], left[is_self] = _queue(people, always)
+    people = (at[is_staffed], seconds[is_staffed], patience[is_staffed])
+    if not rules.open_at_queue:
+        lanes = open_lanes(*people[:2], rules)
+        wait[is_staffed], left[is_staffed] = _queue(people, lanes)
+        busy = np.unique((people[0] // HOUR_S).astype(np.int64)) % 24
+        return wait, left, float(lanes[busy].sum() * HOUR_S)
+    waits, leaves = np.zeros(len(people[0])), np.zeros(len(people[0]), dtype=np.bool_)
+    worked = np.zeros(rules.staffed_lanes)
+    most, limit = rules.staffed_lanes, rules.open_at_queue
+    queue_on_sight(*people, most, limit, rules.walk_seconds, waits, leaves, worked)
+    wait[is_staffed], left[is_staffed] = waits, leaves
+    hours = len(np.unique((people[0] // HOUR_S).astype(np.int64)))
+    # One lane is always open, at night too: only hours in which anybody came count.
+    further = float((worked * np.arange(most)).sum())
+    return wait, left, hours * HOUR_S + further
+
+
+def _queue(
+    people: tuple[Floats, Floats, Floats], lanes: Ints
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """(wait, gave up) of (arrives, service, patience) at the lanes open in each hour."""
+    waits, leaves = np.zeros(len(people[0])), np.zeros(len(people[0]), dtype=np.bool_)
+    queue(*people, lanes, float(HOUR_S), waits, leaves)
+    return waits, leaves
 
 
 def open_lanes(at: Floats, seconds: Floats, rules: CheckoutRules) -> Ints:

@@ -38,12 +38,15 @@ class CheckoutFacts:
     ----------
     baskets, gave_up : int64, baskets that came, and that were left
     wait_p50_s, wait_p95_s : float64, seconds to wait for a lane
+    lane_seconds : (S,) float64, for which staffed lanes were open in each store, in hours
+        in which anybody came
     """
 
     baskets: npt.NDArray[np.int64]
     gave_up: npt.NDArray[np.int64]
     wait_p50_s: npt.NDArray[np.float64]
     wait_p95_s: npt.NDArray[np.float64]
+    lane_seconds: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,9 @@ class CheckoutRules:
     self_share, self_most_lines : who goes there: this share of baskets of so many lines
     self_fixed_seconds, self_line_seconds : mean time at a self-checkout lane
     patience_seconds : mean of an exponential time after which people leave the queue
+    open_at_queue : one more staffed lane is opened when so many wait at them, and closed
+        when nobody does, in place of the shift plan; 0 = the shift plan
+    walk_seconds : until a lane that is opened so serves
     """
 
     staffed_lanes: int = 0
@@ -197,6 +200,8 @@ class CheckoutRules:
     self_fixed_seconds: float = 25.0
     self_line_seconds: float = 6.0
     patience_seconds: float = 600.0
+    open_at_queue: int = 0
+    walk_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:

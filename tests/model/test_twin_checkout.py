@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import math
 
 import numpy as np
@@ -12,7 +13,7 @@ from policies.domain.errors import ScenarioInvalid
 from policies.registry import build_bundle
 from scenarios.history.generate import generate_chain
 from twin.checkout import open_lanes, pass_tills
-from twin.queue_kernel import queue
+from twin.queue_kernel import queue, queue_on_sight
 from twin.run import simulate
 from twin.scenario import CheckoutRules, Scenario
 
@@ -149,3 +150,101 @@ def test_impossible_tills_are_refused_by_name():
     scenario = chain(staffed_lanes=1)
     with pytest.raises(ScenarioInvalid, match="stretches"):
         simulate(scenario, BUNDLE, seed=1, feed=lambda _: None)
+
+
+def people(n: int, load: float, patience: float, seed: int):
+    """(arrives, service, patience) of `n` people at a load of `load` lanes."""
+    rng = np.random.default_rng([11, seed])
+    return (
+        np.cumsum(rng.exponential(1 / load, n)),
+        rng.exponential(1.0, n),
+        rng.exponential(patience, n),
+    )
+
+
+def on_sight(who, most: int, open_at: int, walk: float = 0.0):
+    """(wait, gave up, seconds with 1, 2, … lanes open, lanes opened)."""
+    n = len(who[0])
+    wait, left, worked = np.zeros(n), np.zeros(n, dtype=np.bool_), np.zeros(most)
+    opened = queue_on_sight(*who, most, open_at, walk, wait, left, worked)
+    return wait, left, worked, opened
+
+
+@pytest.mark.parametrize(("lanes", "open_at"), [(1, 10**6), (4, 1)])
+def test_a_lane_opened_at_once_or_never_is_a_queue_with_all_lanes_or_with_one(lanes, open_at):
+    """The recursion of Kiefer and Wolfowitz, person by person."""
+    who = people(20_000, 0.9 * lanes, 1.5, 1)
+    wait, left, _, opened = on_sight(who, 4, open_at)
+    waits, leaves = np.zeros(20_000), np.zeros(20_000, dtype=np.bool_)
+    queue(*who, np.array([lanes]), 1.0, waits, leaves)
+    assert (left == leaves).all()
+    assert np.allclose(wait[~left], waits[~left], atol=1e-6)
+    assert left.sum() > 500
+    assert (opened > 1_000) == (lanes > 1)
+
+
+def plain(who, most: int, open_at: int, walk: float):
+    """The same rule, one event at a time: who waits, who is served until when."""
+    events = [(at, 1, i) for i, at in enumerate(who[0])]
+    heapq.heapify(events)
+    line, open_lanes_now, coming, busy = [], 1, 0, 0
+    wait, left = np.zeros(len(who[0])), np.ones(len(who[0]), dtype=np.bool_)
+    while events:
+        now, kind, i = heapq.heappop(events)
+        line = [j for j in line if who[0][j] + who[2][j] >= now]
+        if kind == 1:
+            line.append(i)
+        elif i < 0:
+            coming -= 1
+        else:
+            busy -= 1
+        is_idle = kind == 0 and not line
+        while line and busy < open_lanes_now - coming:
+            j = line.pop(0)
+            busy += 1
+            wait[j], left[j] = now - who[0][j], False
+            heapq.heappush(events, (now + who[1][j], 0, j))
+        if kind == 1 and i in line and len(line) >= open_at and open_lanes_now < most:
+            open_lanes_now += 1
+            coming += 1
+            heapq.heappush(events, (now + walk, 0, -1))
+        elif is_idle and open_lanes_now > 1:
+            open_lanes_now -= 1
+    return wait, left
+
+
+@pytest.mark.parametrize(("most", "open_at", "walk"), [(4, 2, 0.0), (6, 3, 0.5), (3, 5, 2.0)])
+def test_lanes_opened_on_sight_are_those_of_a_simulation_event_by_event(most, open_at, walk):
+    who = people(4_000, 2.5, 2.0, 2)
+    wait, left, worked, _ = on_sight(who, most, open_at, walk)
+    slow_wait, slow_left = plain(who, most, open_at, walk)
+    assert (left == slow_left).all()
+    assert np.allclose(wait[~left], slow_wait[~left], atol=1e-6)
+    assert 50 < left.sum() < 3_000
+    assert worked[:-1].sum() <= who[0][-1] + 50
+
+
+def test_a_later_opening_loses_more_baskets_and_takes_fewer_lane_hours():
+    """Common random numbers: the same people, the rule alone differs."""
+    lost, hours = [], []
+    for open_at in (1, 2, 4, 8):
+        rules = chain(staffed_lanes=5, open_at_queue=open_at, **SLOW)
+        facts = pass_tills(rules, 1, 0)[1].facts
+        lost.append(int(facts.gave_up.sum()))
+        hours.append(float(facts.lane_seconds.sum() / 3_600))
+    assert lost == sorted(lost)
+    assert lost[0] < lost[-1]
+    assert hours == sorted(hours, reverse=True)
+    planned = pass_tills(chain(staffed_lanes=5, **SLOW), 1, 0)[1].facts
+    assert 0 < hours[0] < planned.lane_seconds.sum() / 3_600
+
+
+def test_lost_baskets_fall_with_lanes_that_may_be_opened():
+    """Somebody sits down within five seconds of the first one who would wait."""
+    rules = {"open_at_queue": 1, "walk_seconds": 5.0, **SLOW}
+    counts = [
+        pass_tills(chain(staffed_lanes=n, **rules), 1, 0)[1].facts.gave_up.sum()
+        for n in (1, 2, 3, 6)
+    ]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > 2 * counts[-1]
