@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import KPIS, value
+from policies.domain.network import Network
 from policies.registry import build_bundle
 from scenarios.chains import chain_of
 from scenarios.compare import RESAMPLED, compare
@@ -28,6 +30,7 @@ from scenarios.tune import TuneResult, tune
 from scenarios.whole_files import write_whole
 from scenarios.worlds import chain_sha256, expansion_of, network_of
 from twin.output import code_sha256, dataset, manifest, read, write, write_manifest
+from twin.result import RunResult
 
 STUDIES = Path("var/studies")
 CHECKPOINT_DAYS = 28
@@ -85,6 +88,7 @@ def run_command(
     results = RunFolder(out, world, policy, checkpoint_days).run(count, workers, progress, dask)
     data = dataset(results, network_of(str(chain)).skus.ids)
     write(data, out / "result.nc")
+    _write_carbon(results, network_of(str(chain)), out / "carbon.parquet")
     (out / "scenario.json").write_text(
         json.dumps({"values": found.values, "chain": str(chain)}, indent=1)
     )
@@ -111,6 +115,27 @@ def run_command(
 def policy_sha256(policy: Policy) -> str:
     """Hash over the parameters of every member of the policy's bundle."""
     return build_bundle(policy.name, policy.as_dict()).params_sha256
+
+
+def _write_carbon(results: Sequence[RunResult], network: Network, path: Path) -> None:
+    """What a unit sold carries, by location and SKU, over all replications."""
+    kept = [one.carbon for one in results if one.carbon is not None]
+    if not kept:
+        return
+    sold = np.sum([one.sold for one in kept], axis=0)
+    gone = np.sum([one.gone_g for one in kept], axis=0)
+    wasted = np.sum([one.wasted_g for one in kept], axis=0)
+    place, sku = np.nonzero(sold)
+    units = sold[place, sku]
+    pd.DataFrame(
+        {
+            "location": np.array(network.locations.ids)[place],
+            "sku": np.array(network.skus.ids)[sku],
+            "units_sold": units / len(kept),
+            "kg_co2e_per_unit": gone[place, sku] / units / 1e3,
+            "of_this_from_waste_kg": wasted[place, sku] / units / 1e3,
+        }
+    ).to_parquet(path, index=False)
 
 
 def kpi_table(facts: Sequence[DayFacts], costs: CostModel) -> dict[str, dict[str, Any]]:

@@ -103,7 +103,9 @@ def paired_difference(
     value_a, value_b = _ratio(top_a, low_a), _ratio(top_b, low_b)
     # Linearised influence of each cell on the difference of the two ratios.
     influence = _influence(top_b, low_b, value_b) - _influence(top_a, low_a, value_a)
-    shares = low_b.sum(axis=0) / low_b.sum()
+    blocks, whole = low_b.sum(axis=0), low_b.sum()
+    # A figure that a run does not keep has no difference either.
+    shares = np.divide(blocks, whole, out=np.full(blocks.shape, np.nan), where=whole != 0)
     past = None if before is None else _block_differences(which, *before, costs, block_days)
     deviation, freedom = spread(influence, past, shares)
     difference = value_b - value_a

@@ -7,15 +7,18 @@ in one process, so what a part costs to open is what the other workers can't hel
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from policies.domain.facts import DayFacts
+from twin.carbon import CarbonResult
 from twin.result import RunResult
 
 _TOTALS = ("sold_per_sku", "lost_per_sku", "demanded_per_sku")
+_CARBON = tuple(item.name for item in fields(CarbonResult))
 
 
 def write_part(result: RunResult, path: Path) -> None:
@@ -43,6 +46,7 @@ def write_part(result: RunResult, path: Path) -> None:
             sku_facts=np.ascontiguousarray(np.moveaxis(facts.sku_facts, -1, 0)),
             location_facts=np.ascontiguousarray(np.moveaxis(facts.location_facts, -1, 0)),
             **{name: getattr(result, name) for name in _TOTALS},
+            **_carbon_arrays(result.carbon),
         )
     unfinished.replace(path)
 
@@ -61,6 +65,12 @@ def read_part(path: Path) -> RunResult:
             about["as_known_at_s"],
         )
         totals = {name: stored[name] for name in _TOTALS}
+        carbon = None
+        if f"carbon_{_CARBON[0]}" in stored:
+            kept: dict[str, Any] = {name: stored[f"carbon_{name}"] for name in _CARBON}
+            for name in _CARBON:
+                kept[name] = kept[name] if kept[name].ndim else float(kept[name])
+            carbon = CarbonResult(**kept)
     return RunResult(
         scenario=about["scenario"],
         policy=about["policy"],
@@ -69,4 +79,11 @@ def read_part(path: Path) -> RunResult:
         facts=facts,
         first_kpi_day=about["first_kpi_day"],
         **totals,
+        carbon=carbon,
     )
+
+
+def _carbon_arrays(carbon: CarbonResult | None) -> dict[str, Any]:
+    if carbon is None:
+        return {}
+    return {f"carbon_{name}": np.asarray(getattr(carbon, name)) for name in _CARBON}

@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from policies.domain.carbon import CarbonFactors
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.registry import build_bundle
@@ -48,6 +49,7 @@ PARTS: dict[str, type[Any]] = {
     "substitution": Substitution,
     "customer_returns": CustomerReturns,
     "costs": CostModel,
+    "carbon": CarbonFactors,
 }
 # key -> accepted types; tables of dataclasses are checked field by field
 KEYS: dict[str, tuple[type, ...]] = {

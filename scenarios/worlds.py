@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import twin.demand
+from policies.domain.carbon import CarbonFactors
 from policies.domain.facts import CostModel
 from policies.domain.network import Network
 from policies.domain.receipts import ReceiptColumns
@@ -88,6 +89,7 @@ class WorldSpec:
     store: StoreRules = field(default_factory=StoreRules)
     warehouse: WarehouseRules = field(default_factory=WarehouseRules)
     costs: CostModel = field(default_factory=CostModel)
+    carbon: CarbonFactors = field(default_factory=CarbonFactors)
     perishables: Perishables = field(default_factory=Perishables)
     disruptions: Disruptions = field(default_factory=Disruptions)
     checkout: CheckoutRules = field(default_factory=CheckoutRules)
@@ -252,6 +254,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         substitution=world.substitution,
         customer_returns=world.customer_returns,
         costs=world.costs,
+        carbon=world.carbon,
         panel_expansion=world.panel_expansion,
     )
 

@@ -11,6 +11,7 @@ from policies.domain.network import IntArray
 from twin import draws, kernel, touches
 from twin.ages import Ages
 from twin.arrays import Mode
+from twin.carbon import CarbonAccount
 from twin.journal import Journal
 from twin.loads import Load
 from twin.pull import Pull
@@ -70,6 +71,12 @@ class Floor:
         self.returns = Returns(state, journal, seed, replication)
         self.pull = (
             Pull(state, scenario.pull, is_traced=journal.on) if scenario.pull is not None else None
+        )
+        factors = scenario.carbon
+        self.carbon = (
+            CarbonAccount(network, factors, state.stock)
+            if factors.tracked and self.pull is None
+            else None
         )
         self.kernel_seconds = 0.0
         self.touch_seconds = 0.0
@@ -149,6 +156,8 @@ class Floor:
         began = time.perf_counter()
         state = self.state
         self.advance(load.origin, now)
+        if self.carbon is not None:
+            self.carbon.settle(load.origin, load.sku)
         load.shipped_units, load.shipped_cases, grams = touches.ship(
             load.origin,
             load.destination,
@@ -162,6 +171,8 @@ class Floor:
             state.network.skus.mass_g,
         )
         self.ages.left(load)
+        if self.carbon is not None:
+            self.carbon.shipped(load)
         load.shipped_s = now
         load.kg = grams / 1e3
         self.journal.shipped(load, now)
@@ -193,6 +204,9 @@ class Floor:
         began = time.perf_counter()
         state, place = self.state, load.destination
         self.advance(place, now)
+        if self.carbon is not None:
+            self.carbon.settle(place, load.sku)
+            self.carbon.received(load)
         error = self._errors(place, load.sku, now)
         late = np.zeros(len(load.sku), dtype=np.int32)
         touches.receive(
@@ -271,7 +285,12 @@ class Floor:
         """Clear every shelf of what ends its life today."""
         self.advance_all(now)
         began = time.perf_counter()
-        self.ages.expire(now)
+        if self.carbon is None:
+            self.ages.expire(now)
+        else:
+            before = self.state.stock.physical.copy()
+            self.ages.expire(now)
+            self.carbon.expired(before)
         self.expire_seconds += time.perf_counter() - began
 
     def _errors(self, place: int, sku: IntArray, now: int) -> IntArray:

@@ -12,6 +12,7 @@ from policies.domain.forecast import Forecast
 from policies.domain.network import DAY_SECONDS
 from policies.domain.stock import SLOW_COVER_DAYS, SLOW_WINDOW_DAYS
 from twin import closing
+from twin.carbon import CAUSES, CarbonAccount
 from twin.closing import DAYBOOK
 from twin.journal import Journal
 from twin.kernel import TALLY
@@ -32,14 +33,22 @@ class Recorder:
     state : State
     journal : Journal, is told of truck stops
     first_kpi_day : int
+    carbon : CarbonAccount or None
     """
 
-    def __init__(self, state: State, journal: Journal, first_kpi_day: int) -> None:
+    def __init__(
+        self,
+        state: State,
+        journal: Journal,
+        first_kpi_day: int,
+        carbon: CarbonAccount | None = None,
+    ) -> None:
         scenario, network = state.scenario, state.network
         self.state = state
         self.journal = journal
         self.first_day = scenario.first_day
         self.first_kpi_day = first_kpi_day
+        self.carbon = carbon
         places, categories = network.shape[0], len(network.skus.categories)
         days = scenario.days
         self.sku_facts = np.zeros((days, places, categories, len(SKU_FACTS)), dtype=np.int64)
@@ -72,6 +81,8 @@ class Recorder:
 
     def departed(self, tour: Tour) -> None:
         """Metres, seconds and the start of a tour are shared among its stops by load."""
+        if self.carbon is not None:
+            self.carbon.departed(tour)
         weights = np.array([stop.load.kg for stop in tour.stops])
         totals = (tour.metres, tour.returns_s - tour.departs_s, 1_000_000 * tour.starts)
         if len(tour.stops) == 1:
@@ -148,6 +159,16 @@ class Recorder:
         if bad[0] >= 0:
             self._broken(day, *bad)
         self._copy(day)
+        if self.carbon is not None:
+            self._close_carbon(day, self.carbon)
+
+    def _close_carbon(self, day: int, carbon: CarbonAccount) -> None:
+        grams = carbon.close(self.state.panel.sold_today)
+        facts = self.sku_facts[day - self.first_day]
+        for i, cause in enumerate(CAUSES):
+            facts[..., _COLUMN[f"co2e_{cause}_mg"]] = np.rint(grams[..., i] * 1e3)
+        if day + 1 == self.first_kpi_day:
+            carbon.begin()
 
     def _broken(self, day: int, place: int, sku: int) -> None:
         stock, network = self.state.stock, self.state.network

@@ -11,6 +11,7 @@ from policies.domain.decision import Decision
 from policies.domain.documents import Documents
 from policies.domain.facts import DayFacts
 from policies.domain.ledger import MovementColumns
+from twin.carbon import CarbonResult
 from twin.scenario import Opening
 
 
@@ -62,6 +63,7 @@ class RunResult:
     seconds : dict, wall time by phase (never part of a result's bytes)
     counters : dict, lines, events, tours and the like
     checkout : CheckoutFacts or None, where the scenario has tills
+    carbon : CarbonResult or None, where the scenario keeps carbon
     """
 
     scenario: str
@@ -80,3 +82,4 @@ class RunResult:
     seconds: dict[str, float] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     checkout: CheckoutFacts | None = None
+    carbon: CarbonResult | None = None

@@ -105,7 +105,7 @@ class World:
         self.env = simpy.Environment(initial_time=scenario.first_day * DAY_SECONDS)
         self.journal = Journal(scenario.network, is_on=trace.movements)
         self.floor = Floor(self.state, self.journal, opening, self.first_kpi_day, seed, replication)
-        self.recorder = Recorder(self.state, self.journal, self.first_kpi_day)
+        self.recorder = Recorder(self.state, self.journal, self.first_kpi_day, self.floor.carbon)
         self.keeper = Keeper(self, checkpoints) if checkpoints is not None else None
         self.tape = self.keeper.tape if self.keeper is not None else None
         self.logistics = self._logistics()
@@ -274,6 +274,7 @@ class World:
             documents=self.journal.documents(),
             decisions=tuple(self.decisions),
             final=self._final() if self.trace.final_state else None,
+            carbon=self.floor.carbon.result() if self.floor.carbon is not None else None,
             seconds=seconds,
             counters={
                 "lines": state.lines_served - self._lines_before,

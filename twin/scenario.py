@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from policies.domain.carbon import CarbonFactors
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.domain.network import DAY_SECONDS, Network
@@ -347,6 +348,7 @@ class Scenario:
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
+    carbon: CarbonFactors = field(default_factory=lambda: CarbonFactors(tracked=False))
     panel_expansion: float = 1.0
     notes: tuple[str, ...] = ()
 

@@ -27,6 +27,8 @@ SHOWN_KPIS = (
     "write_off_rate",
     "truck_km",
     "cost_per_case",
+    "co2e_per_unit_sold",
+    "clerk_minutes_per_100_handled",
 )
 
 

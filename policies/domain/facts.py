@@ -55,6 +55,9 @@ SKU_FACTS: tuple[str, ...] = (
     "latent_records",  # listed SKU records at closing
     "latent_records_right",  # of these, book = physical
     "shrink_cents",
+    "co2e_transport_mg",  # legs, on the day they arrive or leave, at the load's destination
+    "co2e_storage_mg",  # energy and refrigerant of the day
+    "co2e_waste_mg",  # of goods thrown away
 )
 LATENT_FACTS: frozenset[str] = frozenset(
     {
@@ -64,6 +67,9 @@ LATENT_FACTS: frozenset[str] = frozenset(
         "latent_records",
         "latent_records_right",
         "shrink_cents",
+        "co2e_transport_mg",
+        "co2e_storage_mg",
+        "co2e_waste_mg",
     }
 )
 LOCATION_FACTS: tuple[str, ...] = (

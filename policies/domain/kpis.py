@@ -145,6 +145,15 @@ def _transport_and_handling(facts: DayFacts, costs: CostModel) -> Floats:
     return transport_cents(facts, costs) + handling_cents(facts, costs)
 
 
+CO2E_FACTS = ("co2e_transport_mg", "co2e_storage_mg", "co2e_waste_mg")
+
+
+def _units_with_carbon(facts: DayFacts, _: CostModel) -> Floats:
+    """(D, L, C) units sold; 0 where carbon was not kept, so that no figure reads 0 kg."""
+    kept = any(facts.get(name).any() for name in CO2E_FACTS)
+    return np.asarray(facts.get("units_sold") * float(kept), dtype=np.float64)
+
+
 _ALL = (
     Kpi(
         "on_shelf_availability",
@@ -323,6 +332,29 @@ _ALL = (
         True,
         _transport_and_handling,
         _fact("cases_received"),
+    ),
+    Kpi(
+        "co2e_per_unit_sold",
+        "How much carbon does a unit carry to its customer?",
+        "kg CO2e of legs, storage, refrigeration and waste / units sold",
+        "kg",
+        -1,
+        False,
+        _fact(*CO2E_FACTS, factor=1e-6),
+        _units_with_carbon,
+        "twin only; many factors are assumed (docs/carbon.md); what stock and trucks carry "
+        "at the end belongs to units not sold yet",
+    ),
+    Kpi(
+        "co2e_transport",
+        "How much carbon do trucks, vans and deliveries cause?",
+        "Σ kg CO2e of legs",
+        "kg",
+        -1,
+        False,
+        _fact("co2e_transport_mg", factor=1e-6),
+        None,
+        "twin only; 0 where the run keeps no carbon",
     ),
     Kpi(
         "cost_per_unit_demanded",

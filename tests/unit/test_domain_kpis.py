@@ -60,6 +60,17 @@ WORKED = [
     ),
     ("cost_per_case", {"cases_received": 10, "route_metres": 1_000}, 35.0 + 11.0),
     (
+        "co2e_per_unit_sold",
+        {
+            "units_sold": 20,
+            "co2e_transport_mg": 4_000_000,
+            "co2e_storage_mg": 5_000_000,
+            "co2e_waste_mg": 1_000_000,
+        },
+        0.5,
+    ),
+    ("co2e_transport", {"co2e_transport_mg": 1_500_000}, 6.0),
+    (
         "cost_per_unit_demanded",
         {"units_demanded": 10, "margin_lost_cents": 50, "stock_change_cents": -20},
         5.3,

@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
+from policies.domain.carbon import CarbonFactors
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.network import DAY_SECONDS
 from policies.registry import build_bundle
@@ -65,6 +66,7 @@ def busy(days: int = 21, **changed) -> Scenario:
         "frictions": Frictions(0.02, 0.02, 0.05, 0.7, 0.1, 0.1, 0.2),
         "perishables": Perishables(tracked=True, lifo_share=0.3),
         "disruptions": Disruptions(5, 4, 9, 2, 0),
+        "carbon": CarbonFactors(),
     }
     return Scenario("busy", network, demand, 0, days, **(fields | changed))
 
@@ -84,7 +86,7 @@ def assert_same(a, b) -> None:
     """Facts, totals, rows, documents, decisions, final state: everything but wall time."""
     assert result_sha256(dataset([a])) == result_sha256(dataset([b]))
     assert a.counters == b.counters
-    for name in ("movements", "documents", "decisions", "final", "checkout"):
+    for name in ("movements", "documents", "decisions", "final", "checkout", "carbon"):
         plain = [pickle.dumps(getattr(one, name), protocol=5) for one in (a, b)]
         first, second = (pickle.loads(text) for text in plain)
         np.testing.assert_equal(_leaves(first), _leaves(second), err_msg=name)
