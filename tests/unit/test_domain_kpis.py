@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from policies.domain.cost_parts import COST_PARTS
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import LATENT_FACTS, LOCATION_FACTS, SKU_FACTS, CostModel, DayFacts
-from policies.domain.kpis import COST_PARTS, KPIS, kpi, value
+from policies.domain.kpis import KPIS, kpi, value
 
 
 def facts_of(*, latent: bool = True, days: int = 2, **amounts: int) -> DayFacts:
