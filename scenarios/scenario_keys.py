@@ -21,6 +21,7 @@ from twin.processes import (
     DeliveryRules,
     DriverRules,
     MarkovDisruption,
+    ShelfRules,
     Substitution,
     TrafficRules,
 )
@@ -48,6 +49,7 @@ PARTS: dict[str, type[Any]] = {
     "drivers": DriverRules,
     "substitution": Substitution,
     "customer_returns": CustomerReturns,
+    "shelf": ShelfRules,
     "costs": CostModel,
     "carbon": CarbonFactors,
 }

@@ -33,6 +33,7 @@ from twin.processes import (
     CustomerReturns,
     DeliveryRules,
     DriverRules,
+    ShelfRules,
     Substitution,
     TrafficRules,
 )
@@ -100,6 +101,7 @@ class WorldSpec:
     drivers: DriverRules = field(default_factory=DriverRules)
     substitution: Substitution = field(default_factory=Substitution)
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
+    shelf: ShelfRules = field(default_factory=ShelfRules)
 
     @property
     def last_day(self) -> int:
@@ -253,6 +255,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         drivers=world.drivers,
         substitution=world.substitution,
         customer_returns=world.customer_returns,
+        shelf=world.shelf,
         costs=world.costs,
         carbon=world.carbon,
         panel_expansion=world.panel_expansion,

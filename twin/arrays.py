@@ -29,6 +29,7 @@ class Stock(NamedTuple):
     out_today : open seconds without book stock on this day, up to the last rise
     on_road : (L,) int64, units of all SKUs in transit to the location
     risen : (L,) int8, whether `out_today` of the location has anything but 0
+    shelf : what of `physical` customers reach; (L, 0) where that is all of it
     """
 
     physical: Int32s
@@ -43,6 +44,7 @@ class Stock(NamedTuple):
     out_today: Int32s
     on_road: Int64s
     risen: Int8s
+    shelf: Int32s
 
 
 class Master(NamedTuple):
@@ -89,8 +91,9 @@ class Lines(NamedTuple):
 class Frailty(NamedTuple):
     """Shrink, mis-scans, backorders and substitution; keys are (S,) uint64.
 
-    `switches` says whether anybody takes another SKU for one that is not there, and
-    `switch_share` (C,) float64 how many do by category.
+    `has_shelf` says whether customers reach less than there is, `switches` whether anybody
+    takes another SKU for one that is not there, and `switch_share` (C,) float64 how many do
+    by category.
     """
 
     shrink: float
@@ -98,6 +101,7 @@ class Frailty(NamedTuple):
     backorders: bool
     shrink_key: npt.NDArray[np.uint64]
     misscan_key: npt.NDArray[np.uint64]
+    has_shelf: bool
     switches: bool
     switch_share: npt.NDArray[np.float64]
     switch_key: npt.NDArray[np.uint64]
@@ -114,12 +118,13 @@ class Totals(NamedTuple):
     """(K,) int64 after the warm-up: lost units, and units booked on another SKU.
 
     `switched` is units that were wanted of a SKU and taken of another one, where they stand
-    with a minus.
+    with a minus. `behind` is units that customers did not find although the store had them.
     """
 
     lost: Int64s
     misposted: Int64s
     switched: Int64s
+    behind: Int64s
 
 
 class Rows(NamedTuple):

@@ -18,6 +18,7 @@ from twin.pull import Pull
 from twin.returns import Returns
 from twin.sampling import count_sample, count_stores
 from twin.scenario import Opening
+from twin.shelf import Shelves
 from twin.state import State
 
 
@@ -68,6 +69,7 @@ class Floor:
             for place in network.stores
         }
         self.ages = Ages(state, journal, opening, seed, replication)
+        self.shelves = Shelves(state)
         self.returns = Returns(state, journal, seed, replication)
         self.pull = (
             Pull(state, scenario.pull, is_traced=journal.on) if scenario.pull is not None else None
@@ -275,6 +277,11 @@ class Floor:
         wrong = self._off_by_one(self._miscount_keys, self._miscount_rate, place, sku, now)
         touches.count(place, sku, wrong, difference, now, state.stock, state.events, state.master)
         self.journal.counted(place, sku, expected, difference, now)
+
+    def fill_shelves(self, now: int) -> None:
+        """Staff bring goods from behind to where customers reach them."""
+        self.advance_all(now)
+        self.shelves.fill(now)
 
     def take_back(self, now: int) -> None:
         """Customers bring back what they bought some days ago."""

@@ -130,6 +130,7 @@ class BundleOrders:
             out_today=nothing,
             on_road=np.zeros(shape[0], dtype=np.int64),
             risen=np.zeros(shape[0], dtype=np.int8),
+            shelf=nothing[:, :0],
         )
         decision = self.planner.decide(stock, now_s)
         unserved = frozenset(stop.location for stop in decision.unserved)

@@ -14,7 +14,7 @@ from numba import njit
 
 from twin.arrays import Frailty, Int32s, Int64s, Lines, Master, Mode, Rows, Stock, Totals
 from twin.draws import uniform
-from twin.posting import post, sell_another, take_another
+from twin.posting import post, sell_another, shelf_of, take_another
 
 TALLY: tuple[str, ...] = (
     "revenue_cents",
@@ -60,7 +60,7 @@ def advance(
     """
     place = lines.location[s]
     begin, end = cursor[s], lines.offsets[s + 1]
-    if mode.trace or frailty.switches:
+    if mode.trace or frailty.switches or frailty.has_shelf:
         written, stop = _traced(
             lines, s, begin, until, stock, sold, tally, master, frailty, totals, mode, rows
         )
@@ -196,7 +196,7 @@ def _fetch(a: Int32s, b: Int32s, c: Int32s) -> int:
 
 
 @njit(cache=True)
-def _traced(  # noqa: PLR0915  one line for each fact
+def _traced(  # noqa: PLR0912, PLR0915  one loop: see above
     lines: Lines,
     s: int,
     begin: int,
@@ -216,6 +216,9 @@ def _traced(  # noqa: PLR0915  one line for each fact
     physical, book, gap = stock.physical[place], stock.book[place], stock.gap[place]
     waiting, expected = stock.waiting[place], stock.expected[place]
     zero_since, sold_here, mine = stock.zero_since[place], sold[place], tally[place]
+    front = physical
+    if frailty.has_shelf:
+        front = shelf_of(stock, place)
     written = 0
     i = begin
     end = lines.offsets[s + 1]
@@ -223,11 +226,12 @@ def _traced(  # noqa: PLR0915  one line for each fact
         sku, at = lines.sku[i], lines.t[i]
         number = lines.before[s] + i - lines.offsets[s]
         c, wanted = master.category[sku], lines.quantity[i]
-        served = min(wanted, physical[sku])
+        served = min(wanted, front[sku])
         short = np.int64(wanted - served)
+        totals.behind[sku] += min(short, physical[sku] - front[sku]) * mode.counts
         other, taken = -1, 0
         if short > 0 and frailty.switches:
-            other, taken = take_another(sku, short, number, s, physical, master, frailty)
+            other, taken = take_another(sku, short, number, s, front, master, frailty)
             short -= taken
         if short > 0 and frailty.backorders:
             waiting[sku] += short
@@ -238,6 +242,8 @@ def _traced(  # noqa: PLR0915  one line for each fact
             totals.lost[sku] += short * mode.counts
         if served > 0:
             physical[sku] -= served
+            if frailty.has_shelf:
+                front[sku] -= served
             mine[c, REVENUE] += np.int64(served) * lines.price[i]
             posted = sku
             if frailty.misscan > 0.0:
@@ -257,6 +263,7 @@ def _traced(  # noqa: PLR0915  one line for each fact
                 u = uniform(frailty.shrink_key[s], number)
                 gone = min(int(frailty.shrink * served + u), physical[sku])
                 physical[sku] -= gone
+                front[sku] = min(front[sku], physical[sku])
                 gap[sku] += gone
                 mine[c, SHRINK_CENTS] += np.int64(gone) * master.cost[sku]
                 if mode.trace:
@@ -266,7 +273,7 @@ def _traced(  # noqa: PLR0915  one line for each fact
             totals.switched[sku] += taken * mode.counts
             totals.switched[other] -= taken * mode.counts
             found, gone = sell_another(
-                other, taken, at, number, s, place, stock, sold_here, frailty
+                other, taken, at, number, s, place, stock, front, sold_here, frailty
             )
             mine[c, REVENUE] += taken * np.int64(master.price[other])
             mine[c, SHRINK_CENTS] += gone * np.int64(master.cost[other])

@@ -45,7 +45,7 @@ def take_another(
     short: Any,
     number: int,
     s: int,
-    physical: Int32s,
+    front: Int32s,
     master: Master,
     frailty: Frailty,
 ) -> tuple[int, int]:
@@ -61,8 +61,8 @@ def take_another(
     start = int(uniform(key, 2 * number + 1) * size)
     for step in range(size):
         other = master.member[begin + (start + step) % size]
-        if other != sku and physical[other] > 0:
-            return int(other), int(min(short, physical[other]))
+        if other != sku and front[other] > 0:
+            return int(other), int(min(short, front[other]))
     return -1, 0
 
 
@@ -75,6 +75,7 @@ def sell_another(
     s: int,
     place: int,
     stock: Stock,
+    front: Int32s,
     sold: Int32s,
     frailty: Frailty,
 ) -> tuple[int, int]:
@@ -82,10 +83,22 @@ def sell_another(
     physical, book, gap = stock.physical[place], stock.book[place], stock.gap[place]
     expected, zero_since = stock.expected[place], stock.zero_since[place]
     physical[sku] -= units
+    if frailty.has_shelf:
+        front[sku] -= units
     found, gone = post(sku, units, at, book, expected, gap, zero_since, sold), 0
     if frailty.shrink > 0.0:
         u = uniform(frailty.shrink_key[s], number + SWITCHED)
         gone = min(int(frailty.shrink * units + u), int(physical[sku]))
         physical[sku] -= gone
+        front[sku] = min(front[sku], physical[sku])
         gap[sku] += gone
     return int(found), gone
+
+
+@njit(cache=True)
+def shelf_of(stock: Stock, place: int) -> Any:
+    """(K,) int32, a store's shelf, which holds no more than there is."""
+    shelf, physical = stock.shelf[place], stock.physical[place]
+    for k in range(len(shelf)):
+        shelf[k] = min(shelf[k], physical[k])
+    return shelf

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from policies.domain.errors import ScenarioInvalid
 
@@ -246,6 +247,37 @@ class CustomerReturns:
     def __post_init__(self) -> None:
         limits = {"share": (0, 1), "resell_share": (0, 1), "after_days": (1, 56)}
         check_limits(self, "customer_returns", {**limits, "at_s": (0, 86_399)})
+
+
+@dataclass(frozen=True)
+class ShelfRules:
+    """Shelves that hold less than a store has, ``[shelf]``.
+
+    Attributes
+    ----------
+    packs : packs of each SKU that a shelf holds; 0 = all stock is in front
+    fill_hours : hours of the day at which staff fill shelves from the backroom
+    cases_per_round : most cases that a store's staff bring each time; 0 = all it takes
+    """
+
+    packs: float = 0.0
+    fill_hours: tuple[float, ...] = (7.0, 13.0, 17.0)
+    cases_per_round: int = 0
+
+    def __post_init__(self) -> None:
+        check_limits(self, "shelf", {"packs": (0, 10_000), "cases_per_round": (0, 10_000_000)})
+        hours = self.fill_hours
+        if not hours or not all(0 <= hour < 24 for hour in hours):
+            raise ScenarioInvalid(
+                f"fill_hours are {list(hours)}",
+                field="shelf.fill_hours",
+                remedy="give at least one hour from 0 to less than 24",
+            )
+
+    def room(self, pack: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """(K,) units that a shelf holds of SKUs in packs of (K,) `pack`, at least one."""
+        room: npt.NDArray[np.int32] = np.maximum(np.ceil(self.packs * pack), 1).astype(np.int32)
+        return room
 
 
 MARKOV_TARGETS = ("suppliers", "warehouses", "lanes")

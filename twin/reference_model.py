@@ -12,13 +12,9 @@ Picking, docks, trucks and suppliers are the processes of :mod:`twin.logistics`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 import simpy
-from simpy.core import Environment
-from simpy.events import EventPriority
 
 from policies.domain.decision import SUPPLIER
 from policies.domain.network import DAY_SECONDS
@@ -28,45 +24,10 @@ from twin.hooks import Hooks, OrderSource
 from twin.loads import Load, carried_loads
 from twin.logistics import Logistics
 from twin.posting import SWITCHED
+from twin.reference_account import Account, Cell, LineEvent
 from twin.sampling import count_sample
 from twin.scenario import Opening, Scenario
 from twin.state import cover_opening, switch_shares
-
-LINES_FIRST = EventPriority(-1)
-"""Priority of receipt lines: before phases and all else of their second."""
-Cell = tuple[int, int]
-
-
-@dataclass
-class Account:
-    """Own bookkeeping: units by (location, SKU)."""
-
-    physical: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    book: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    waiting: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    transit: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    on_order: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    reserved: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    sold: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    lost: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    shrunk: defaultdict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-
-    def array(self, name: str, shape: tuple[int, int]) -> np.ndarray:
-        """(L, K) int32 of one account."""
-        out = np.zeros(shape, dtype=np.int32)
-        for cell, units in getattr(self, name).items():
-            out[cell] = units
-        return out
-
-
-class _Line(simpy.Event):
-    """A receipt line at its second, ahead of all else of that second."""
-
-    def __init__(self, env: Environment, delay: int, act: Callable[[], None]) -> None:
-        super().__init__(env)
-        self._ok, self._value = True, None
-        self.callbacks.append(lambda _: act())
-        env.schedule(self, priority=LINES_FIRST, delay=delay)
 
 
 class ReferenceModel:
@@ -128,6 +89,8 @@ class ReferenceModel:
             midnight = day * DAY_SECONDS
             if scenario.store.has_counts:
                 Phase(self.env, midnight + scenario.count_s, self._count)
+            for hour in scenario.shelf.fill_hours if scenario.shelf.packs else ():
+                Phase(self.env, midnight + int(hour * 3_600), self._fill)
             if scenario.customer_returns.share > 0:
                 Phase(self.env, midnight + scenario.customer_returns.at_s, self._take_back)
             Phase(self.env, midnight + scenario.plan_s, self._plan)
@@ -150,6 +113,11 @@ class ReferenceModel:
             units = getattr(opening, name)
             for place, sku in zip(*np.nonzero(units), strict=True):
                 getattr(self.account, name)[int(place), int(sku)] = int(units[place, sku])
+        rules = self.scenario.shelf
+        if rules.packs:
+            room = rules.room(self.network.skus.pack_size)
+            for (place, sku), there in list(self.account.physical.items()):
+                self.account.shelf[place, sku] = min(there, int(room[sku]))
 
     def _carry_over(self, load: Load) -> None:
         for sku, units in zip(load.sku.tolist(), load.ordered.tolist(), strict=True):
@@ -168,7 +136,7 @@ class ReferenceModel:
         row = self._rows[s]
         demand = self.scenario.demand
         if row < demand.offsets[s + 1] and demand.t_s[row] < self.end_s:
-            _Line(self.env, int(demand.t_s[row]) - int(self.env.now), lambda: self._line(s))
+            LineEvent(self.env, int(demand.t_s[row]) - int(self.env.now), lambda: self._line(s))
 
     def _line(self, s: int) -> None:
         """One customer's line: what is there is sold, the rest is lost or waits."""
@@ -176,7 +144,7 @@ class ReferenceModel:
         row = self._rows[s]
         place, sku = int(self.network.stores[s]), int(demand.sku[row])
         wanted = int(demand.quantity[row])
-        served = min(wanted, account.physical[place, sku])
+        served = min(wanted, self._in_front(place, sku))
         self.lines += 1
         number = row - int(demand.offsets[s])
         other, taken = self._substitute(place, sku, wanted - served, number)
@@ -189,15 +157,40 @@ class ReferenceModel:
                 self.hooks.lost(place, sku, missing, row, now)
         if served:
             account.physical[place, sku] -= served
+            account.shelf[place, sku] -= served
             posted = self._scan(place, sku, number)
             self._post(place, posted, served, row, now)
             self._shrink(place, sku, served, number)
         if taken:
             account.physical[place, other] -= taken
+            account.shelf[place, other] -= taken
             self._post(place, other, taken, row, now)
             self._shrink(place, other, taken, number + SWITCHED)
         self._rows[s] += 1
         self._next_line(s)
+
+    def _in_front(self, place: int, sku: int) -> int:
+        """Units that a customer reaches: all there are, or those on the shelf."""
+        there = self.account.physical[place, sku]
+        if not self.scenario.shelf.packs:
+            return there
+        self.account.shelf[place, sku] = min(self.account.shelf[place, sku], there)
+        return self.account.shelf[place, sku]
+
+    def _fill(self, now: int) -> None:
+        """Staff bring cases from behind, the emptiest shelf first."""
+        del now
+        rules, pack = self.scenario.shelf, self.network.skus.pack_size.tolist()
+        room = rules.room(self.network.skus.pack_size).tolist()
+        for place in self.network.stores.tolist():
+            left = rules.cases_per_round or sum(self.account.physical.values())
+            share = {k: self._in_front(place, k) / room[k] for k in range(len(room))}
+            for k in sorted(share, key=share.__getitem__):
+                missing = min(room[k], self.account.physical[place, k])
+                units = min(missing - self._in_front(place, k), left * pack[k])
+                if units > 0:
+                    self.account.shelf[place, k] += units
+                    left -= -(-units // pack[k])
 
     def _substitute(self, place: int, sku: int, short: int, number: int) -> tuple[int, int]:
         """(SKU, units) that a customer takes in place of `short` units of `sku`."""
@@ -208,7 +201,7 @@ class ReferenceModel:
         peers = np.flatnonzero(category == category[sku]).tolist()
         start = int(draws.uniform_plain(key, 2 * number + 1) * len(peers))
         for other in peers[start:] + peers[:start]:
-            there = self.account.physical[place, other]
+            there = self._in_front(place, other)
             if other != sku and there:
                 return other, min(short, there)
         return -1, 0

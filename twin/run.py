@@ -154,6 +154,8 @@ class World:
         scenario, env, midnight = self.scenario, self.env, day * DAY_SECONDS
         if scenario.store.has_counts:
             Phase(env, midnight + scenario.count_s, self._timed(self._count))
+        for hour in scenario.shelf.fill_hours if self.floor.shelves.on else ():
+            Phase(env, midnight + int(hour * 3_600), self._timed(self.floor.fill_shelves))
         if self.floor.returns.on:
             back_s = midnight + scenario.customer_returns.at_s
             Phase(env, back_s, self._timed(self.floor.take_back))
@@ -282,6 +284,7 @@ class World:
                 "loads": self.planner.made,
                 **self.logistics.counters(),
                 **self.floor.returns.counters(),
+                **self.floor.shelves.counters(),
             },
         )
 

@@ -23,6 +23,7 @@ from twin.processes import (
     DeliveryRules,
     DriverRules,
     MarkovDisruption,
+    ShelfRules,
     Substitution,
     TrafficRules,
 )
@@ -346,6 +347,7 @@ class Scenario:
     drivers: DriverRules = field(default_factory=DriverRules)
     substitution: Substitution = field(default_factory=Substitution)
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
+    shelf: ShelfRules = field(default_factory=ShelfRules)
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     carbon: CarbonFactors = field(default_factory=lambda: CarbonFactors(tracked=False))

@@ -91,6 +91,7 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         out_today=_zeros(shape),
         on_road=np.zeros(shape[0], dtype=np.int64),
         risen=np.zeros(shape[0], dtype=np.int8),
+        shelf=_shelf(scenario, physical),
     )
     lines = _lines(scenario.demand, network, np.zeros(len(network.stores), dtype=np.int64))
     categories = len(network.skus.categories)
@@ -102,7 +103,7 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         cursor=first_lines(lines, start_s),
         master=master_of(network),
         frailty=_frailty(scenario, seed, replication),
-        totals=Totals(*(np.zeros(skus, dtype=np.int64) for _ in range(3))),
+        totals=Totals(*(np.zeros(skus, dtype=np.int64) for _ in range(4))),
         sold_total=np.zeros(skus, dtype=np.int64),
         panel=panel,
         window=window,
@@ -204,6 +205,14 @@ def _zeros(shape: tuple[int, int]) -> npt.NDArray[np.int32]:
     return np.zeros(shape, dtype=np.int32)
 
 
+def _shelf(scenario: Scenario, physical: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Full shelves to begin with; (L, 0) where all stock is in front."""
+    rules = scenario.shelf
+    if rules.packs == 0:
+        return physical[:, :0].copy()
+    return np.minimum(physical, rules.room(scenario.network.skus.pack_size))
+
+
 def _whole(array: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
     return np.array(array, dtype=np.int32, order="C")
 
@@ -235,6 +244,7 @@ def _frailty(scenario: Scenario, seed: int, replication: int) -> Frailty:
         scenario.store.backorders,
         keyed(frictions.shrink_per_unit_sold, "shrink"),
         keyed(frictions.misscan_per_line, "misscan"),
+        scenario.shelf.packs > 0,
         bool(switch_share.any()),
         switch_share,
         keyed(float(switch_share.max(initial=0.0)), "substitution"),

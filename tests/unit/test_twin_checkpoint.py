@@ -25,6 +25,7 @@ from twin.processes import (
     DeliveryRules,
     DriverRules,
     MarkovDisruption,
+    ShelfRules,
     Substitution,
     TrafficRules,
 )
@@ -114,6 +115,7 @@ WORLDS = {
         breakdowns=BreakdownRules(10.0, 4.0, 0.5, 1.0),
         traffic=TrafficRules((1.0,) * 12 + (0.5,) * 12),
         drivers=DriverRules(regulated=True, drive_before_break_hours=0.5),
+        shelf=ShelfRules(1.0, (8.0, 15.0), 4),
         substitution=Substitution(0.4),
         customer_returns=CustomerReturns(0.2, 3, 0.6),
         disruptions=Disruptions(
