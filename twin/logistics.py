@@ -20,7 +20,7 @@ from twin.closures import Closures
 from twin.cranes import Cranes
 from twin.loads import Load, cases_of
 from twin.road import Road, Stop, Tour
-from twin.scenario import Scenario
+from twin.scenario import Scenario, WarehouseRules
 from twin.supply import Supply
 
 Process = Generator[simpy.Event, Any, None]
@@ -110,6 +110,9 @@ class Logistics:
             self.trucks[place] = simpy.Resource(env, int(fleet.trucks[w]))
             self.docks[place] = simpy.Resource(env, self.rules.docks)
             self.pickers[place] = simpy.Resource(env, self.rules.pickers)
+        many = scenario.store.receivers
+        stores = self.network.stores.tolist() if many else []
+        self.receivers = {place: simpy.Resource(env, many) for place in stores}
         self.cranes = Cranes(env, scenario, seed, replication)
         self.closures = Closures.of(scenario, seed, replication)
         self.supply = Supply(scenario, self.closures, seed, replication)
@@ -184,7 +187,7 @@ class Logistics:
         seconds = math.ceil(load.cases * 3_600 / self.rules.cases_per_picker_hour)
         with self.pickers[load.origin].request() as person:
             yield person
-            yield self.env.timeout(seconds)
+            yield self.env.timeout(working_s(self.rules, int(self.env.now), seconds))
 
     def _tour(
         self, warehouse: int, loads: list[Load], departs_s: int, route: Route | None
@@ -245,7 +248,13 @@ class Logistics:
         return math.ceil(rate * load.cases_shipped(self.network))
 
     def _shelve(self, load: Load, seconds: int) -> Process:
-        yield self.env.timeout(seconds)
+        staff = self.receivers.get(load.destination)
+        if staff is None:
+            yield self.env.timeout(seconds)
+        else:
+            with staff.request() as person:
+                yield person
+                yield self.env.timeout(seconds)
         self.floor.receive(load, int(self.env.now))
 
     def expected_s(self, load: Load) -> int:
@@ -317,3 +326,15 @@ class Logistics:
             yield from self._delivery(load)
         else:
             self.floor.receive(load, int(self.env.now))
+
+
+def working_s(rules: WarehouseRules, now: int, seconds: int) -> int:
+    """How long `seconds` of picking take from `now` on, with the hours between shifts."""
+    shift = round(rules.shift_hours * 3_600)
+    if shift >= DAY_SECONDS:
+        return seconds
+    since = (now - round(rules.shift_from_hour * 3_600)) % DAY_SECONDS
+    first_wait = DAY_SECONDS - since if since >= shift else 0
+    worked_today = 0 if first_wait else since
+    nights = max(math.ceil((worked_today + seconds) / shift) - 1, 0)
+    return first_wait + seconds + nights * (DAY_SECONDS - shift)

@@ -26,6 +26,7 @@ from twin.processes import (
     ShelfRules,
     Substitution,
     TrafficRules,
+    check_limits,
 )
 
 
@@ -68,6 +69,8 @@ class WarehouseRules:
     cases_per_picker_hour : picking speed
     load_minutes : fixed time a truck holds a dock while loading
     receive_seconds_per_case : unloading and put-away of a supplier delivery
+    shift_from_hour, shift_hours : when people pick, every day; a load that is not done goes
+        on in the next shift
     """
 
     docks: int = 6
@@ -75,8 +78,11 @@ class WarehouseRules:
     cases_per_picker_hour: float = 150.0
     load_minutes: float = 20.0
     receive_seconds_per_case: float = 4.0
+    shift_from_hour: float = 0.0
+    shift_hours: float = 24.0
 
     def __post_init__(self) -> None:
+        check_limits(self, "warehouse", {"shift_from_hour": (0, 24), "shift_hours": (0.01, 24)})
         if self.docks < 1 or self.pickers < 1 or self.cases_per_picker_hour <= 0:
             raise ScenarioInvalid(
                 "a warehouse needs at least one dock, one picker and a picking speed",
@@ -97,6 +103,7 @@ class StoreRules:
     count_cycle_days : besides, as many SKUs a day as count the whole list once in so many
         days, chosen at random too; 0 = none
     count_error_per_line : share of counted lines whose count is off by one
+    receivers : loads that a store's staff can shelve at the same time; 0 = any number
     """
 
     count_lines_per_day: int = 0
@@ -104,8 +111,10 @@ class StoreRules:
     backorders: bool = False
     count_cycle_days: float = 0.0
     count_error_per_line: float = 0.0
+    receivers: int = 0
 
     def __post_init__(self) -> None:
+        check_limits(self, "store", {"receivers": (0, 10_000)})
         if not 0 <= self.count_lines_per_day <= 10_000_000:
             raise ScenarioInvalid(
                 f"count_lines_per_day is {self.count_lines_per_day}",

@@ -227,3 +227,59 @@ def test_shelving_time_keeps_a_load_from_the_customers():
     quick = simulate(busy(), up_to(), seed=1).facts.get("replenishment_seconds").sum()
     slow = simulate(busy(store=shelf), up_to(), seed=1).facts.get("replenishment_seconds").sum()
     assert slow - quick == 6 * 5 * 600
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds", "takes"),
+    [
+        (7 * HOUR, 2 * HOUR, 2 * HOUR),
+        (5 * HOUR, HOUR, 2 * HOUR),
+        (13 * HOUR, HOUR, HOUR),
+        (13 * HOUR, 2 * HOUR, 18 * HOUR),
+        (14 * HOUR, HOUR, 17 * HOUR),
+        (23 * HOUR, 17 * HOUR, 7 * HOUR + 2 * DAY + HOUR),
+        (DAY + 6 * HOUR, 8 * HOUR, 8 * HOUR),
+    ],
+)
+def test_picking_goes_on_in_the_next_shift(now, seconds, takes):
+    """From six to two in the afternoon."""
+    rules = WarehouseRules(shift_from_hour=6.0, shift_hours=8.0)
+    assert logistics.working_s(rules, now, seconds) == takes
+    assert logistics.working_s(WarehouseRules(), now, seconds) == seconds
+
+
+def test_a_shift_may_go_over_midnight():
+    night = WarehouseRules(shift_from_hour=22.0, shift_hours=8.0)
+    assert logistics.working_s(night, 23 * HOUR, 6 * HOUR) == 6 * HOUR
+    assert logistics.working_s(night, 5 * HOUR, 2 * HOUR) == HOUR + 16 * HOUR + HOUR
+
+
+def test_goods_that_are_picked_by_day_leave_later_than_by_night():
+    by_night = left_at(simulate(busy(), up_to(), seed=1, trace=ROWS))
+    rules = WarehouseRules(shift_from_hour=8.0, shift_hours=8.0)
+    by_day = left_at(simulate(busy(warehouse=rules), up_to(), seed=1, trace=ROWS))
+    assert len(by_day) == len(by_night)
+    assert (by_day % DAY >= 8 * HOUR).all()
+    assert by_day[0] > by_night[0]
+
+
+def test_one_receiver_shelves_one_load_after_another():
+    """Three loads come to one store at once; each takes an hour."""
+    network = small_network(stores=1, warehouses=1)
+    env = simpy.Environment()
+    scenario = world(
+        network=network, store=StoreRules(receive_seconds_per_case=3_600.0, receivers=1)
+    )
+    done = []
+
+    class Floor:
+        def receive(self, load, now):
+            done.append(now)
+
+    plant = logistics.Logistics(env, scenario, Floor(), None, 1, 0)
+    one, none = np.ones(1, dtype=np.int32), np.zeros(1, dtype=np.int32)
+    for number in range(3):
+        load = logistics.Load(number, LineKind.REPLENISH, 0, 1, -1, none, one, one, 1)
+        plant._hand_over(load)
+    env.run()
+    assert done == [HOUR, 2 * HOUR, 3 * HOUR]
