@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from policies.domain.errors import ScenarioInvalid
-from scenarios.history.generate import generate_chain
+from policies.domain.errors import InvalidInput, ScenarioInvalid
+from scenarios.changes import change_network, check_selectors
+from scenarios.history.generate import ChainStretches, generate_chain
 from scenarios.scenario import ScenarioFile
-from scenarios.worlds import save_chain
+from scenarios.scenario_keys import line_of
+from scenarios.worlds import network_of, save_chain
 
 CACHE = Path("var/chains")
 DEFAULT_CHAIN = Path("var/demo/cj/chain/files")
@@ -32,6 +34,42 @@ def chain_of(scenario: ScenarioFile, cache: Path = CACHE) -> Path:
             remedy="run make demo-check first, or set chain or generated in the scenario",
         )
     return folder
+
+
+def check_on_chain(scenario: ScenarioFile) -> bool:
+    """Whether the scenario's chain is at hand; if so, what it changes must be on it.
+
+    Raises
+    ------
+    ScenarioInvalid
+        A selector without a match, a fleet that can't serve a store: with file and line.
+    """
+    if "generated" in scenario.values:
+        settings = {"days": 1, **scenario.values["generated"]}
+        network = ChainStretches(**settings).network
+    else:
+        folder = Path(scenario.values.get("chain", DEFAULT_CHAIN))
+        if not (folder / "network" / "network.json").exists():
+            if "chain" in scenario.values:
+                chain_of(scenario)
+            return False
+        network = network_of(str(folder))
+    world = scenario.world(Path())
+    names = [network.locations.ids[i] for i in network.stores]
+    try:
+        changed = change_network(
+            network, world.changes, world.new_stores, world.fleet, like=names[0]
+        )
+        check_selectors(changed, world.changes)
+    except InvalidInput as error:
+        key = (error.field or "").rpartition(".")[2]
+        raise ScenarioInvalid(
+            f"{scenario.source}: {error.detail}",
+            field=error.field,
+            row=line_of(scenario.source, key),
+            remedy=error.remedy,
+        ) from None
+    return True
 
 
 def generated(settings: dict[str, Any], cache: Path = CACHE) -> Path:

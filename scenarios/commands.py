@@ -19,16 +19,16 @@ from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import KPIS, value
 from policies.domain.network import Network
 from policies.registry import build_bundle
-from scenarios.chains import chain_of
+from scenarios.chains import chain_of, check_on_chain
 from scenarios.compare import RESAMPLED, compare
 from scenarios.promote import examine, release_of, write_release
 from scenarios.run_folder import RunFolder
 from scenarios.runner import Policy
-from scenarios.scenario import diff, load_scenario
+from scenarios.scenario import ScenarioFile, diff, load_scenario
 from scenarios.study import StudyFile, load_study
 from scenarios.tune import TuneResult, tune
 from scenarios.whole_files import write_whole
-from scenarios.worlds import chain_sha256, expansion_of, network_of
+from scenarios.worlds import chain_sha256, expansion_of, world_network
 from twin.output import code_sha256, dataset, manifest, read, write, write_manifest
 from twin.result import RunResult
 
@@ -46,7 +46,13 @@ def scenario_show(source: str) -> dict[str, Any]:
 def scenario_check(source: str) -> dict[str, Any]:
     """Whether it can be simulated; errors are raised."""
     found = load_scenario(source)
-    return {"scenario": found.name, "ok": True, "sha256": found.sha256()}
+    is_there = check_on_chain(found)
+    return {
+        "scenario": found.name,
+        "ok": True,
+        "sha256": found.sha256(),
+        "checked_on_chain": is_there,
+    }
 
 
 def scenario_diff(a: str, b: str) -> dict[str, Any]:
@@ -86,9 +92,10 @@ def run_command(
             remedy="give days, or 0 for no checkpoints",
         )
     results = RunFolder(out, world, policy, checkpoint_days).run(count, workers, progress, dask)
-    data = dataset(results, network_of(str(chain)).skus.ids)
+    network = world_network(world)
+    data = dataset(results, network.skus.ids)
     write(data, out / "result.nc")
-    _write_carbon(results, network_of(str(chain)), out / "carbon.parquet")
+    _write_carbon(results, network, out / "carbon.parquet")
     (out / "scenario.json").write_text(
         json.dumps({"values": found.values, "chain": str(chain)}, indent=1)
     )
@@ -165,7 +172,8 @@ def compare_command(runs: Sequence[Path]) -> dict[str, Any]:
             remedy="run both with the same --replications and --seed",
         )
     base_about, base = arms[0]
-    network = network_of(base_about["chain"])
+    base_file = ScenarioFile("", base_about["values"], "", ())
+    network = world_network(base_file.world(Path(base_about["chain"])))
     costs = CostModel(**base_about["values"].get("costs", {}))
     rows: list[dict[str, Any]] = []
     for folder, (_, facts) in zip(runs[1:], arms[1:], strict=True):

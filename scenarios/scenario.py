@@ -13,8 +13,10 @@ from typing import Any
 
 from policies.domain.errors import ScenarioInvalid
 from scenarios.history.splits import first_day, last_day
+from scenarios.nearest import nearest
 from scenarios.runner import Policy
-from scenarios.scenario_keys import PARTS, check_keys, check_whole, line_of, make_part, nearest
+from scenarios.scenario_changes import make_changes, make_new_stores
+from scenarios.scenario_keys import PARTS, check_keys, check_whole, line_of, make_part
 from scenarios.worlds import WorldSpec
 
 
@@ -63,6 +65,9 @@ class ScenarioFile:
             bootstrap_days=_days(v["bootstrap_weeks"]) if "bootstrap_weeks" in v else (0, 0),
             opening_cover_days=float(v.get("opening_cover_days", 14.0)),
             seed=v.get("seed", 1),
+            changes=make_changes(v),
+            new_stores=make_new_stores(v),
+            fleet=tuple(sorted((key, float(n)) for key, n in v.get("fleet", {}).items())),
             **{part: make_part(part, v.get(part, {})) for part in PARTS},
         )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ from policies.domain.carbon import CarbonFactors
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.registry import build_bundle
+from scenarios.changes import FLEET_KEYS
+from scenarios.nearest import nearest
+from scenarios.scenario_changes import make_changes, make_new_stores
 from twin.processes import (
     BreakdownRules,
     CraneRules,
@@ -74,6 +76,9 @@ KEYS: dict[str, tuple[type, ...]] = {
     "policy": (dict,),
     **dict.fromkeys(PARTS, (dict,)),
     "disruptions": (dict, list),
+    "changes": (list,),
+    "new_stores": (list,),
+    "fleet": (dict,),
 }
 DISRUPTION_KINDS: dict[str, type[Any]] = {"dated": Disruptions, "markov": MarkovDisruption}
 """What a table of ``[[disruptions]]`` may be; a plain ``[disruptions]`` is a dated one."""
@@ -83,6 +88,28 @@ GENERATED: dict[str, tuple[type, ...]] = {
     "days": (int,),
     "lines_per_store_day": _NUMBER,
     "seed": (int,),
+}
+SELECTORS: dict[str, dict[str, tuple[type, ...]]] = {
+    "stores": {"ids": (list, str), "region": (list, str), "share": _NUMBER},
+    "skus": {"ids": (list, str), "category": (list, str), "share": _NUMBER},
+}
+CHANGES: dict[str, dict[str, tuple[type, ...]]] = {
+    "changes": {
+        "stores": (dict,),
+        "skus": (dict,),
+        "from_day": (int,),
+        "days": (int,),
+        "demand_factor": _NUMBER,
+        "opens": (str,),
+        "closes": (str,),
+    },
+    "new_stores": {
+        "id": (str,),
+        "like": (str,),
+        "from_day": (int,),
+        "share": _NUMBER,
+        "takes": _NUMBER,
+    },
 }
 POLICY: dict[str, tuple[type, ...]] = {"name": (str,), "params": (dict,)}
 DEMANDS = ("replay", "expansion", "bootstrap")
@@ -117,6 +144,14 @@ def check_keys(values: dict[str, Any], source: str) -> None:
             extra: dict[str, tuple[type, ...]] = {"kind": (str,)} if key == "disruptions" else {}
             _check_table(table, known | extra, f"{key}.", source)
             _check_lists(table, which, key, source)
+    for key, known in CHANGES.items():
+        for entry in values.get(key, []):
+            if not isinstance(entry, dict):
+                raise _wrong(key, entry, f"table, as [[{key}]]", source)
+            _check_table(entry, known, f"{key}.", source)
+            for name in SELECTORS.keys() & known.keys() & entry.keys():
+                _check_table(entry[name], SELECTORS[name], f"{key}.{name}.", source)
+    _check_table(values.get("fleet", {}), dict.fromkeys(FLEET_KEYS, _NUMBER), "fleet.", source)
     _check_table(values.get("generated", {}), GENERATED, "generated.", source)
     policy = values.get("policy", {})
     _check_table(policy, POLICY, "policy.", source)
@@ -310,13 +345,8 @@ def check_whole(values: dict[str, Any], source: str) -> None:
         build_bundle(values["policy"].get("name", ""), values["policy"].get("params", {}))
         for part in PARTS:
             make_part(part, values.get(part, {}))
+        make_changes(values)
+        make_new_stores(values)
     except InvalidInput as error:
         error.row = source if error.field is None else line_of(source, error.field.split(".")[-1])
         raise
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy: the nearest known name, or all of them."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names)}"

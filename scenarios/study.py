@@ -13,10 +13,10 @@ from typing import Any
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from scenarios.gate import GateRules
 from scenarios.history.splits import first_day, last_day
+from scenarios.nearest import nearest
 from scenarios.promote import Trial
 from scenarios.runner import Policy
 from scenarios.scenario import ScenarioFile, load_scenario
-from scenarios.scenario_keys import nearest
 from scenarios.tune import Study
 from scenarios.worlds import WorldSpec
 

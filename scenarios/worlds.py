@@ -21,6 +21,8 @@ from policies.domain.carbon import CarbonFactors
 from policies.domain.facts import CostModel
 from policies.domain.network import Network
 from policies.domain.receipts import ReceiptColumns
+from scenarios.changed_demand import best_seller, change_demand
+from scenarios.changes import Change, NewStore, change_network
 from scenarios.history.columns import open_receipts, save_receipts
 from scenarios.history.network_files import load_network
 from twin.demand.bootstrap import bootstrap
@@ -70,6 +72,8 @@ class WorldSpec:
     opening : str, folder of an :class:`Opening` saved before; "" = cover of mean demand
     trucks_factor : float, scales each warehouse's number of trucks
     lead_time_extra_days : int, days by which every supplier is later than its record
+    changes, new_stores : changes of a part of the chain, and stores that open
+    fleet : (key, number) of each warehouse's fleet that is not as in the network
     """
 
     name: str
@@ -86,6 +90,9 @@ class WorldSpec:
     opening_cover_days: float = 14.0
     trucks_factor: float = 1.0
     lead_time_extra_days: int = 0
+    changes: tuple[Change, ...] = ()
+    new_stores: tuple[NewStore, ...] = ()
+    fleet: tuple[tuple[str, float], ...] = ()
     frictions: Frictions = field(default_factory=Frictions)
     store: StoreRules = field(default_factory=StoreRules)
     warehouse: WarehouseRules = field(default_factory=WarehouseRules)
@@ -223,9 +230,34 @@ def _draw(world: WorldSpec, replication: int) -> ReceiptColumns:
     return expand(pools, k, world.seed, replication, world.first_day, world.last_day)
 
 
+def world_network(world: WorldSpec) -> Network:
+    """The chain's network with the world's changes, trucks and suppliers apart."""
+    network = network_of(world.chain)
+    if not (world.changes or world.new_stores or world.fleet):
+        return network
+    like = _like(world) if world.new_stores else ""
+    return change_network(network, world.changes, world.new_stores, world.fleet, like)
+
+
+def _like(world: WorldSpec) -> str:
+    """The store that a new one takes after if it names none: of the record, for all alike."""
+    return best_seller(open_receipts(Path(world.chain) / "panel"))
+
+
 def scenario_of(world: WorldSpec, replication: int) -> Scenario:
     """The executable scenario of one replication."""
-    network = network_of(world.chain)
+    network = world_network(world)
+    demand = demand_of(world, replication)
+    if world.changes or world.new_stores:
+        demand = change_demand(
+            demand,
+            network,
+            world.changes,
+            world.new_stores,
+            first_day=world.first_day,
+            seed=world.seed,
+            like=_like(world),
+        )
     if world.trucks_factor != 1.0:
         trucks = np.maximum(1, np.round(network.fleet.trucks * world.trucks_factor))
         network = replace(network, fleet=replace(network.fleet, trucks=trucks))
@@ -236,7 +268,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
     return Scenario(
         name=world.name,
         network=network,
-        demand=demand_of(world, replication),
+        demand=demand,
         first_day=world.first_day,
         days=world.days,
         warmup_days=world.warmup_days,

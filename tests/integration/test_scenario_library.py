@@ -13,8 +13,9 @@ from scenarios.worlds import scenario_of
 from twin.run import simulate
 
 NAMED = {
-    "base", "daily-review", "demand-plus-20", "fuel-plus-50", "heat-wave", "lateral-transfers",
-    "record-accuracy-98", "self-checkout", "spring-festival", "supplier-strike", "trucks-minus-20",
+    "asrs", "base", "daily-review", "demand-plus-20", "fuel-plus-50", "heat-wave",
+    "lateral-transfers", "new-category", "new-store", "promotion-week", "record-accuracy-98",
+    "rfid-counts", "self-checkout", "spring-festival", "supplier-strike", "trucks-minus-20",
     "warehouse-down",
 }  # fmt: skip
 
