@@ -29,7 +29,15 @@ from scenarios.study import StudyFile, load_study
 from scenarios.tune import TuneResult, tune
 from scenarios.whole_files import write_whole
 from scenarios.worlds import chain_sha256, expansion_of, world_network
-from twin.output import code_sha256, dataset, manifest, read, write, write_manifest
+from twin.output import (
+    code_sha256,
+    dataset,
+    manifest,
+    process_counts,
+    read,
+    write,
+    write_manifest,
+)
 from twin.result import RunResult
 
 STUDIES = Path("var/studies")
@@ -99,12 +107,15 @@ def run_command(
     (out / "scenario.json").write_text(
         json.dumps({"values": found.values, "chain": str(chain)}, indent=1)
     )
+    counts = process_counts(results)
+    means = {name: float(np.mean(each)) for name, each in counts.items()}
     content = manifest(
         data,
         scenario_sha256={found.name: world.sha256()},
         bundle_sha256={policy.label: policy_sha256(policy)},
         data_sha256=chain_sha256(chain),
         panel_expansion=expansion_of(world),
+        processes=counts,
         seconds={"total": time.perf_counter() - began},
     )
     write_manifest(content, out / "manifest.json")
@@ -112,6 +123,7 @@ def run_command(
     facts = [one.facts.window(*window) for one in results]
     return {
         "kpis": kpi_table(facts, world.costs),
+        **({"processes": means} if counts else {}),
         "seconds": time.perf_counter() - began,
         "result_sha256": content["result_sha256"],
         "out": str(out),

@@ -35,6 +35,7 @@ def write_part(result: RunResult, path: Path) -> None:
         "categories": facts.categories,
         "has_latent": facts.has_latent,
         "as_known_at_s": facts.as_known_at_s,
+        "counters": result.counters,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
@@ -79,6 +80,7 @@ def read_part(path: Path) -> RunResult:
         facts=facts,
         first_kpi_day=about["first_kpi_day"],
         **totals,
+        counters=about["counters"],
         carbon=carbon,
     )
 

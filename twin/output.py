@@ -216,6 +216,10 @@ def _home(file: str | None) -> Path:
     return Path(str(file)).resolve().parent
 
 
+_ALWAYS = frozenset({"lines", "tours", "loads"})
+"""Counters of every run, which stand in its facts."""
+
+
 def manifest(
     data: xr.Dataset,
     *,
@@ -223,6 +227,7 @@ def manifest(
     bundle_sha256: Mapping[str, str],
     data_sha256: str,
     panel_expansion: Mapping[str, object] | None = None,
+    processes: Mapping[str, Sequence[int]] | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> dict[str, object]:
     """Everything needed to make the result again, as JSON values.
@@ -236,6 +241,7 @@ def manifest(
     bundle_sha256 : ``params_sha256`` by policy name
     data_sha256 : hash of the imported history or generator settings
     panel_expansion : ``ExpansionRecord.as_json()``, None where demand is not expanded
+    processes : counts of :func:`process_counts`; left out where there are none
     """
     content: dict[str, object] = {
         "format": 1,
@@ -253,12 +259,20 @@ def manifest(
             **{name: metadata.version(name) for name in _VERSIONED},
         },
     }
+    if processes:
+        content["processes"] = {name: list(each) for name, each in processes.items()}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return {
         **content,
         "content_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "seconds": dict(seconds or {}),
     }
+
+
+def process_counts(results: Sequence[RunResult]) -> dict[str, list[int]]:
+    """What processes that a scenario switched on have done: by name, one for each replication."""
+    names = sorted({name for run in results for name in run.counters} - _ALWAYS)
+    return {name: [run.counters.get(name, 0) for run in results] for name in names}
 
 
 def write_manifest(content: Mapping[str, object], path: Path) -> Path:

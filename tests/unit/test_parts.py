@@ -23,7 +23,8 @@ def some_result(rng: np.random.Generator) -> RunResult:
         as_known_at_s=11,
     )
     totals = rng.integers(0, 99, (3, 4))
-    return RunResult("base", "plain", 5, 2, facts, 8, *totals)
+    counters = {"lines": 12, "crane_cycles": 7}
+    return RunResult("base", "plain", 5, 2, facts, 8, *totals, counters=counters)
 
 
 def test_a_part_holds_every_number_of_its_replication(tmp_path: Path) -> None:
@@ -35,7 +36,7 @@ def test_a_part_holds_every_number_of_its_replication(tmp_path: Path) -> None:
     assert np.array_equal(back.facts.location_facts, made.facts.location_facts)
     for name in ("locations", "categories", "first_day", "has_latent", "as_known_at_s"):
         assert getattr(back.facts, name) == getattr(made.facts, name)
-    for name in ("scenario", "policy", "seed", "replication", "first_kpi_day"):
+    for name in ("scenario", "policy", "seed", "replication", "first_kpi_day", "counters"):
         assert getattr(back, name) == getattr(made, name)
     for name in ("sold_per_sku", "lost_per_sku", "demanded_per_sku"):
         assert np.array_equal(getattr(back, name), getattr(made, name))
