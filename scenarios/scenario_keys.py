@@ -14,6 +14,8 @@ from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.registry import build_bundle
 from scenarios.changes import FLEET_KEYS
+from scenarios.history.generate import PRESETS
+from scenarios.history.preset_industries import FORMATS
 from scenarios.nearest import nearest
 from scenarios.scenario_changes import make_changes, make_new_stores
 from twin.processes import (
@@ -88,6 +90,8 @@ GENERATED: dict[str, tuple[type, ...]] = {
     "days": (int,),
     "lines_per_store_day": _NUMBER,
     "seed": (int,),
+    "preset": (str,),
+    "formats": (dict,),
 }
 SELECTORS: dict[str, dict[str, tuple[type, ...]]] = {
     "stores": {"ids": (list, str), "region": (list, str), "share": _NUMBER},
@@ -152,7 +156,17 @@ def check_keys(values: dict[str, Any], source: str) -> None:
             for name in SELECTORS.keys() & known.keys() & entry.keys():
                 _check_table(entry[name], SELECTORS[name], f"{key}.{name}.", source)
     _check_table(values.get("fleet", {}), dict.fromkeys(FLEET_KEYS, _NUMBER), "fleet.", source)
-    _check_table(values.get("generated", {}), GENERATED, "generated.", source)
+    made = values.get("generated", {})
+    _check_table(made, GENERATED, "generated.", source)
+    shares = dict.fromkeys(FORMATS, _NUMBER)
+    _check_table(made.get("formats", {}), shares, "generated.formats.", source)
+    if made.get("preset", PRESETS[0]) not in PRESETS:
+        raise ScenarioInvalid(
+            f"{source}: there is no preset {made['preset']!r}",
+            field="generated.preset",
+            row=line_of(source, "preset"),
+            remedy=nearest(made["preset"], PRESETS),
+        )
     policy = values.get("policy", {})
     _check_table(policy, POLICY, "policy.", source)
     for key, value in policy.get("params", {}).items():

@@ -25,9 +25,10 @@ from scenarios.history.generate_kernel import count_lines, fill_store
 from scenarios.history.generated_plan import ChainPlan, generic_plan
 from scenarios.history.network_files import load_network, save_network
 from scenarios.history.preset_cn import cn_supermarket_plan
+from scenarios.history.preset_industries import INDUSTRIES, industry_plan, with_formats
 from scenarios.history.shapes import BASKET_LINES, QUANTITIES, draw_table, opening_hours_curve
 
-PRESETS = ("cn-supermarket",)
+PRESETS = ("cn-supermarket", *INDUSTRIES)
 DEFAULT_START = dt.date(2024, 1, 1)
 Ints = npt.NDArray[np.int32]
 _BASKETS, _LINES, _TASTE = 11, 12, 13
@@ -41,7 +42,8 @@ class ChainStretches:
 
     Parameters
     ----------
-    stores, skus, days, lines_per_store_day, seed : as in :func:`generate_chain`
+    stores, skus, days, lines_per_store_day, seed, preset, formats
+        as in :func:`generate_chain`
     stretch_days : int ≥ 1, days of a stretch; the last may be shorter
     """
 
@@ -54,9 +56,11 @@ class ChainStretches:
         lines_per_store_day: float,
         seed: int,
         stretch_days: int = 28,
+        preset: str | None = None,
+        formats: dict[str, float] | None = None,
     ) -> None:
-        start = DEFAULT_START
-        self._plan = _plan(stores, skus, days, lines_per_store_day, seed, None, start, None)
+        sizes = (stores, skus, days, lines_per_store_day, seed, None, DEFAULT_START)
+        self._plan = _plan(*sizes, preset, formats)
         self._seed, self.days, self.stretch_days = seed, days, stretch_days
         self._baskets = [_baskets(self._plan, seed, i) for i in range(stores)]
         self._states = [_kernel_state(seed, i) for i in range(stores)]
@@ -104,6 +108,7 @@ def generate_chain(
     warehouses: int | None = None,
     start_date: dt.date = DEFAULT_START,
     preset: str | None = None,
+    formats: dict[str, float] | None = None,
 ) -> tuple[Network, ReceiptColumns]:
     """A network and what its customers want to buy, in memory (20 bytes a line).
 
@@ -115,13 +120,15 @@ def generate_chain(
     warehouses : 1 or more; default 2 from 20 stores on
     start_date : day 0
     preset : None (names say what a thing is) or one of ``PRESETS``
+    formats : store formats and their shares, as ``{"convenience": 2, "supermarket": 1}``
 
     Raises
     ------
     InvalidInput
         For a size below 1 or an unknown preset.
     """
-    plan = _plan(stores, skus, days, lines_per_store_day, seed, warehouses, start_date, preset)
+    sizes = (stores, skus, days, lines_per_store_day, seed, warehouses, start_date)
+    plan = _plan(*sizes, preset, formats)
     baskets, offsets = _sizes(plan, seed)
     columns = [np.empty(int(offsets[-1]), dtype=np.int32) for _ in FIELDS]
     for i in range(stores):
@@ -141,6 +148,7 @@ def generate(
     seed: int,
     out: Path,
     preset: str | None = None,
+    formats: dict[str, float] | None = None,
     warehouses: int | None = None,
     start_date: dt.date = DEFAULT_START,
     progress: Callable[[int, int], None] | None = None,
@@ -150,7 +158,8 @@ def generate(
     The folder holds the network, the receipt columns, ``costs.json``, ``promotions.parquet``
     and ``generated.json``; it appears whole or not at all.
     """
-    plan = _plan(stores, skus, days, lines_per_store_day, seed, warehouses, start_date, preset)
+    sizes = (stores, skus, days, lines_per_store_day, seed, warehouses, start_date)
+    plan = _plan(*sizes, preset, formats)
     work = out.with_name(out.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -162,7 +171,7 @@ def generate(
         about = {
             "generated": True, "stores": stores, "skus": skus, "days": days, "seed": seed,
             "lines_per_store_day": lines_per_store_day, "preset": preset,
-            "assumptions": plan.assumptions,
+            "formats": formats, "assumptions": plan.assumptions,
         }  # fmt: skip
         (work / "generated.json").write_text(json.dumps(about, ensure_ascii=False, indent=1))
     except BaseException:
@@ -201,6 +210,7 @@ def _plan(
     warehouses: int | None,
     start_date: dt.date,
     preset: str | None,
+    formats: dict[str, float] | None,
 ) -> ChainPlan:
     for name, value in (
         ("stores", stores),
@@ -217,8 +227,12 @@ def _plan(
     depots = warehouses or (2 if stores >= 20 else 1)
     if depots > stores:
         raise InvalidInput(f"{depots} warehouses for {stores} stores", field="warehouses")
-    make = generic_plan if preset is None else cn_supermarket_plan
-    return make(stores, skus, days, lines_per_store_day, seed, depots, start_date)
+    sizes = (stores, skus, days, lines_per_store_day, seed, depots, start_date)
+    if preset in INDUSTRIES:
+        plan = industry_plan(str(preset), *sizes)
+    else:
+        plan = (generic_plan if preset is None else cn_supermarket_plan)(*sizes)
+    return with_formats(plan, formats) if formats else plan
 
 
 def _state(seed: int, purpose: int, number: int) -> np.random.SeedSequence:

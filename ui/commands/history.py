@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from policies.domain.errors import InvalidInput
 from ui.commands.answer import Json, Out, Seed, answer, guarded
 
 
@@ -51,7 +52,12 @@ def generate(
     days: Annotated[int, typer.Option(help="Number of days.")] = 28,
     lines_per_store_day: Annotated[int, typer.Option(help="Mean receipt lines.")] = 60,
     seed: Seed = 1,
-    preset: Annotated[str | None, typer.Option(help="cn-supermarket, or none.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="cn-supermarket, fast-moving, fresh, apparel, or none.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option(help="Store formats and shares, as convenience=2,supermarket=1.")
+    ] = "",
     out: Out = Path("var/generated"),
     as_json: Json = False,
 ) -> None:
@@ -69,5 +75,19 @@ def generate(
         seed=seed,
         out=out,
         preset=preset,
+        formats=_shares(formats),
     )
     answer({"lines": report.lines, "bytes": report.bytes, "out": str(out)}, as_json=as_json)
+
+
+def _shares(text: str) -> dict[str, float] | None:
+    out: dict[str, float] = {}
+    for part in filter(None, text.split(",")):
+        name, _, share = part.partition("=")
+        try:
+            out[name.strip()] = float(share or 1)
+        except ValueError:
+            raise InvalidInput(
+                f"{part!r} is no share", field="--formats", remedy="write convenience=2"
+            ) from None
+    return out or None
