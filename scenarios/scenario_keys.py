@@ -24,6 +24,7 @@ from twin.processes import (
     CustomerReturns,
     DeliveryRules,
     DriverRules,
+    MarkdownRules,
     MarkovDisruption,
     ShelfRules,
     Substitution,
@@ -54,6 +55,7 @@ PARTS: dict[str, type[Any]] = {
     "substitution": Substitution,
     "customer_returns": CustomerReturns,
     "shelf": ShelfRules,
+    "markdown": MarkdownRules,
     "costs": CostModel,
     "carbon": CarbonFactors,
 }

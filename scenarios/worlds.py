@@ -35,6 +35,7 @@ from twin.processes import (
     CustomerReturns,
     DeliveryRules,
     DriverRules,
+    MarkdownRules,
     ShelfRules,
     Substitution,
     TrafficRules,
@@ -109,6 +110,7 @@ class WorldSpec:
     substitution: Substitution = field(default_factory=Substitution)
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     shelf: ShelfRules = field(default_factory=ShelfRules)
+    markdown: MarkdownRules = field(default_factory=MarkdownRules)
 
     @property
     def last_day(self) -> int:
@@ -288,6 +290,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         substitution=world.substitution,
         customer_returns=world.customer_returns,
         shelf=world.shelf,
+        markdown=world.markdown,
         costs=world.costs,
         carbon=world.carbon,
         panel_expansion=world.panel_expansion,

@@ -12,6 +12,7 @@ from twin import age_touches, draws
 from twin.age_touches import AgeClasses
 from twin.journal import Journal
 from twin.loads import Load
+from twin.markdown import Markdown
 from twin.scenario import Opening
 from twin.state import State
 
@@ -57,6 +58,7 @@ class Ages:
         )
         self.oldest = state.scenario.first_day
         """The day whose evening is the next expiry."""
+        self.markdown = Markdown(state)
         self._travelling: dict[int, tuple[int, npt.NDArray[np.int32]]] = {}
         self._quantity = np.zeros(shape, dtype=np.int32)
         self._found = np.zeros(shape, dtype=np.int32)
@@ -192,11 +194,18 @@ class Ages:
         age = self.oldest - since
         age_touches.put_down(self.classes, place, sku, there, lines, came, age, self.oldest)
 
+    def mark_down(self) -> None:
+        """Label what expires soon; receipts up to now have been served."""
+        self.settle_all()
+        self.markdown.label()
+
     def expire(self, now: int) -> None:
         """Clear what ends its life this evening; receipts up to `now` have been served."""
         if not self.on:
             return
         state, classes = self.state, self.classes
+        if self.markdown.on:
+            self.settle_all()
         place, sku = age_touches.expire(
             classes,
             self.oldest,
@@ -210,6 +219,7 @@ class Ages:
         if place >= 0:
             raise self._broken(place, sku)
         self.oldest += 1
+        self.markdown.evening()
         if self.journal.on:
             where, p = (axis.astype(np.int32) for axis in np.nonzero(self._quantity))
             self.journal.expired(
@@ -217,8 +227,12 @@ class Ages:
             )
 
     def _settle(self, place: int, sku: IntArray, change: IntArray) -> None:
-        physical = self.state.stock.physical[place]
-        bad = age_touches.settle_rows(self.classes, place, sku, self.oldest, physical, change)
+        state, classes = self.state, self.classes
+        if self.markdown.on and state.master.is_store[place]:
+            bad = self.markdown.settle(classes, place, sku, self.oldest, change)
+        else:
+            physical = state.stock.physical[place]
+            bad = age_touches.settle_rows(classes, place, sku, self.oldest, physical, change)
         if bad >= 0:
             raise self._broken(place, int(sku[bad]))
 

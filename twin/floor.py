@@ -288,6 +288,11 @@ class Floor:
         self.advance_all(now)
         self.returns.take_back(now)
 
+    def mark_down(self, now: int) -> None:
+        """Label what expires soon."""
+        self.advance_all(now)
+        self.ages.mark_down()
+
     def expire(self, now: int) -> None:
         """Clear every shelf of what ends its life today."""
         self.advance_all(now)

@@ -280,6 +280,29 @@ class ShelfRules:
         return room
 
 
+@dataclass(frozen=True)
+class MarkdownRules:
+    """Labels with a lower price on what expires soon, ``[markdown]``.
+
+    Attributes
+    ----------
+    days_before : labels are on what has so many days of sale left, today's included; 0 = none
+    discount_share : by which it is cheaper
+    from_hour : hour of the day at which staff label
+    pull_share : of customers who would take the youngest, those who take a labelled one
+    """
+
+    days_before: int = 0
+    discount_share: float = 0.3
+    from_hour: float = 17.0
+    pull_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        limits = {"days_before": (0, 365), "from_hour": (0, 23.99)}
+        shares = {"discount_share": (0, 1), "pull_share": (0, 1)}
+        check_limits(self, "markdown", {**limits, **shares})
+
+
 MARKOV_TARGETS = ("suppliers", "warehouses", "lanes")
 
 

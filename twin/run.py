@@ -159,6 +159,9 @@ class World:
         if self.floor.returns.on:
             back_s = midnight + scenario.customer_returns.at_s
             Phase(env, back_s, self._timed(self.floor.take_back))
+        if self.floor.ages.markdown.on:
+            label_s = midnight + int(scenario.markdown.from_hour * 3_600)
+            Phase(env, label_s, self._timed(self.floor.mark_down))
         if self.floor.ages.on:
             Phase(env, midnight + scenario.perishables.expire_s, self._timed(self.floor.expire))
         if self.floor.pull is None:
@@ -262,6 +265,15 @@ class World:
         seconds["count"], seconds["expire"] = self.floor.count_seconds, self.floor.expire_seconds
         # What is left of SimPy's run: its queue, and the processes of trucks and docks.
         seconds["simpy"] = seconds["env"] - seconds["phases"] - seconds["touch"]
+        counters = {
+            "lines": state.lines_served - self._lines_before,
+            "tours": self.logistics.tours,
+            "loads": self.planner.made,
+            **self.logistics.counters(),
+            **self.floor.returns.counters(),
+            **self.floor.shelves.counters(),
+            **self.floor.ages.markdown.counters(),
+        }
         return RunResult(
             scenario=scenario.name,
             policy=self.bundle.name,
@@ -278,14 +290,7 @@ class World:
             final=self._final() if self.trace.final_state else None,
             carbon=self.floor.carbon.result() if self.floor.carbon is not None else None,
             seconds=seconds,
-            counters={
-                "lines": state.lines_served - self._lines_before,
-                "tours": self.logistics.tours,
-                "loads": self.planner.made,
-                **self.logistics.counters(),
-                **self.floor.returns.counters(),
-                **self.floor.shelves.counters(),
-            },
+            counters=counters,
         )
 
     def _final(self) -> Opening:

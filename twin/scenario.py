@@ -22,6 +22,7 @@ from twin.processes import (
     CustomerReturns,
     DeliveryRules,
     DriverRules,
+    MarkdownRules,
     MarkovDisruption,
     ShelfRules,
     Substitution,
@@ -357,6 +358,7 @@ class Scenario:
     substitution: Substitution = field(default_factory=Substitution)
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     shelf: ShelfRules = field(default_factory=ShelfRules)
+    markdown: MarkdownRules = field(default_factory=MarkdownRules)
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     carbon: CarbonFactors = field(default_factory=lambda: CarbonFactors(tracked=False))

@@ -24,6 +24,7 @@ from twin.processes import (
     CustomerReturns,
     DeliveryRules,
     DriverRules,
+    MarkdownRules,
     MarkovDisruption,
     ShelfRules,
     Substitution,
@@ -116,6 +117,7 @@ WORLDS = {
         traffic=TrafficRules((1.0,) * 12 + (0.5,) * 12),
         drivers=DriverRules(regulated=True, drive_before_break_hours=0.5),
         shelf=ShelfRules(1.0, (8.0, 15.0), 4),
+        markdown=MarkdownRules(2, 0.3, 17.0, 0.7),
         substitution=Substitution(0.4),
         customer_returns=CustomerReturns(0.2, 3, 0.6),
         disruptions=Disruptions(
