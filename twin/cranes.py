@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
+from policies.domain.decision import LineKind
 from policies.domain.network import DAY_SECONDS
 from twin import draws
 from twin.loads import Load
@@ -167,3 +168,22 @@ def cycle_seconds(rules: CraneRules, draw: Floats, dual: int) -> Floats:
     both = out + between + back + 4 * rules.transfer_seconds
     seconds[:dual] = both[:dual]
     return seconds
+
+
+def always_busy(
+    scenario: Scenario, fetched: int, stored: int, seed: int, replication: int
+) -> Cranes:
+    """The cranes of a world after they have fetched so many cases without a pause.
+
+    Parameters
+    ----------
+    fetched, stored : cases for the first store, and cases that wait to be stored meanwhile
+    """
+    env, network = simpy.Environment(), scenario.network
+    cranes = Cranes(env, scenario, seed, replication)
+    warehouse, store = int(network.warehouses[0]), int(network.stores[0])
+    cranes.store(warehouse, stored)
+    none = np.zeros(1, dtype=np.int32)
+    load = Load(0, LineKind.REPLENISH, warehouse, store, -1, none, none, none, fetched)
+    env.run(until=env.process(cranes.fetch(load)))
+    return cranes

@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from policies.domain.errors import InvalidInput
 from policies.domain.network import FloatArray
 from scenarios.verify.exact import as_simulated, exact_rows, tuned_rows
 from scenarios.verify.interval import PRECISION, Interval, interval, needed_share
+from scenarios.verify.plant import PLANT, plant_rows
 from scenarios.verify.serial import LineWorld, SerialRow, line_of, serial_row, simulate_line
 from scenarios.verify.store import World, simulate_blocks
 from scenarios.verify.table import (
@@ -60,7 +62,8 @@ def verify_table(
     Parameters
     ----------
     csv : Path, the table; answer columns may be absent, then estimates are reported
-    kind : ``lost_sales``, ``ss``, ``perishable`` or ``serial``; by its columns if None
+    kind : ``lost_sales``, ``ss``, ``perishable``, ``serial``, ``queue`` or ``crane``; by its
+        columns if None
     seed : int, each row has its own stream under it
     progress : called with (rows done, rows)
     by : ``twin``, ``exact`` (every row by its exact routine, nothing simulated) or
@@ -77,6 +80,15 @@ def verify_table(
     began = time.perf_counter()
     header, cells = read_rows(Path(csv))
     found = kind_of(header, kind)
+    if found in PLANT:
+        if by != "twin":
+            raise InvalidInput(
+                f"a {found} table is held against its formula by the twin alone",
+                field=f"--{'tune' if by == 'tuner' else by}",
+                remedy="leave the option out",
+            )
+        done = {"rows": plant_rows(found, cells, seed, progress), "exact": []}
+        return {"kind": found, **done, "seconds": time.perf_counter() - began}
     if by != "twin":
         done = _without_twin(found, cells, seed, by)
         return {"kind": found, **done, "seconds": time.perf_counter() - began}

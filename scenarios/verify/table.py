@@ -20,6 +20,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "ss": ("mean", "L", "K", "h", "p", "s", "S"),
     "perishable": ("m", "L", "waste_cost", "issue", "policy", "S"),
     "serial": ("stages", "lam", "b", "echelon_h", "lead", "S_star"),
+    "queue": ("lanes", "load"),
+    "crane": ("rack_length_m", "rack_height_m", "travel_m_per_s", "lift_m_per_s"),
 }
 """Columns that make a table one of a kind; the answer columns are optional."""
 
@@ -238,7 +240,7 @@ def lost_sales_row(number: int, cells: Mapping[str, str]) -> LostSalesRow:
         demand,
         number_of(cells, "mean", number, above=0.0),
         number_of(cells, "h", number),
-        _whole(cells, "L", number),
+        whole_of(cells, "L", number),
         number_of(cells, "p", number),
         cells["policy"],
         _maybe_whole(cells, "par1", number),
@@ -252,12 +254,12 @@ def reorder_row(number: int, cells: Mapping[str, str]) -> ReorderRow:
     return ReorderRow(
         number,
         number_of(cells, "mean", number, above=0.0),
-        _whole(cells, "L", number),
+        whole_of(cells, "L", number),
         number_of(cells, "K", number),
         number_of(cells, "h", number),
         number_of(cells, "p", number),
-        _whole(cells, "s", number, may_be_negative=True),
-        _whole(cells, "S", number, may_be_negative=True),
+        whole_of(cells, "s", number, may_be_negative=True),
+        whole_of(cells, "S", number, may_be_negative=True),
         _answers("ss", cells, number),
     )
 
@@ -269,7 +271,7 @@ def perishable_row(number: int, cells: Mapping[str, str]) -> PerishableRow:
         raise InvalidInput(
             f"issue is {cells['issue']!r}", field="issue", row=number, remedy="fifo or lifo"
         )
-    life, lead_time = _whole(cells, "m", number), _whole(cells, "L", number)
+    life, lead_time = whole_of(cells, "m", number), whole_of(cells, "L", number)
     for name, value in (("m", life), ("L", lead_time)):
         if value < 1:
             raise InvalidInput(f"{name} is {value}", field=name, row=number, remedy="at least 1")
@@ -312,7 +314,10 @@ def number_of(
     return value
 
 
-def _whole(cells: Mapping[str, str], name: str, row: int, *, may_be_negative: bool = False) -> int:
+def whole_of(
+    cells: Mapping[str, str], name: str, row: int, *, may_be_negative: bool = False
+) -> int:
+    """A whole number of a cell, likewise."""
     value = number_of(cells, name, row, may_be_negative=may_be_negative)
     if value != int(value):
         raise InvalidInput(
@@ -322,4 +327,4 @@ def _whole(cells: Mapping[str, str], name: str, row: int, *, may_be_negative: bo
 
 
 def _maybe_whole(cells: Mapping[str, str], name: str, row: int) -> int | None:
-    return _whole(cells, name, row) if cells.get(name) else None
+    return whole_of(cells, name, row) if cells.get(name) else None

@@ -103,7 +103,9 @@ def compare(runs: list[Path], as_json: Json = False) -> None:
 
 def verify(
     table: Annotated[Path, typer.Argument(help="A reference table (CSV).")],
-    kind: Annotated[str | None, typer.Option(help="lost_sales, ss, perishable or serial.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="lost_sales, ss, perishable, serial, queue or crane.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Master seed.")] = 1,
     exact: Annotated[
         bool, typer.Option("--exact", help="Every row by its exact routine, nothing simulated.")
@@ -118,7 +120,9 @@ def verify(
     Exit status 1 if a row lies outside its interval, an exact value off its reference, or
     a tuned policy more than 0.3 % above the table's best.
     Examples: storetwin verify lost_sales.csv --json;
-    storetwin verify ss.csv --exact; storetwin verify lost_sales.csv --tune
+    storetwin verify ss.csv --exact; storetwin verify lost_sales.csv --tune;
+    storetwin verify queue.csv (lanes, load, patience against Erlang C and A);
+    storetwin verify crane.csv (racks against Bozer & White's cycle times)
     """
     from scenarios.verify import verify_table
 
