@@ -28,6 +28,7 @@ from twin.processes import (
     MarkovDisruption,
     ShelfRules,
     Substitution,
+    ToteRules,
     TrafficRules,
 )
 from twin.scenario import (
@@ -56,6 +57,7 @@ PARTS: dict[str, type[Any]] = {
     "customer_returns": CustomerReturns,
     "shelf": ShelfRules,
     "markdown": MarkdownRules,
+    "totes": ToteRules,
     "costs": CostModel,
     "carbon": CarbonFactors,
 }

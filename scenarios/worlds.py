@@ -38,6 +38,7 @@ from twin.processes import (
     MarkdownRules,
     ShelfRules,
     Substitution,
+    ToteRules,
     TrafficRules,
 )
 from twin.scenario import (
@@ -111,6 +112,7 @@ class WorldSpec:
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     shelf: ShelfRules = field(default_factory=ShelfRules)
     markdown: MarkdownRules = field(default_factory=MarkdownRules)
+    totes: ToteRules = field(default_factory=ToteRules)
 
     @property
     def last_day(self) -> int:
@@ -291,6 +293,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         customer_returns=world.customer_returns,
         shelf=world.shelf,
         markdown=world.markdown,
+        totes=world.totes,
         costs=world.costs,
         carbon=world.carbon,
         panel_expansion=world.panel_expansion,

@@ -120,6 +120,23 @@ class BreakdownRules:
 
 
 @dataclass(frozen=True)
+class ToteRules:
+    """Totes that go out with goods and come back empty, ``[totes]``.
+
+    Attributes
+    ----------
+    cases_per_tote : cases of a load in one tote; 0 = there are none
+    seconds_per_tote : to take an empty one on board at a stop
+    """
+
+    cases_per_tote: float = 0.0
+    seconds_per_tote: float = 5.0
+
+    def __post_init__(self) -> None:
+        check_limits(self, "totes", {"cases_per_tote": (0, 1e4), "seconds_per_tote": (0, 3_600)})
+
+
+@dataclass(frozen=True)
 class TrafficRules:
     """Speed by the hour of the day, ``[traffic]``.
 

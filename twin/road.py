@@ -96,7 +96,11 @@ class Road:
             else None
         )
         self._visits: Counter[tuple[int, int]] = Counter()
+        self._totes = scenario.totes
+        self._empties: Counter[int] = Counter()
+        """Totes at each store: they came with earlier loads and wait for a truck."""
         self.breakdowns = self.emergency_runs = self.breaks = 0
+        self.totes_out = self.totes_back = 0
 
     def straight_s(self, metres: int) -> int:
         """Seconds of a drive on which nothing happens, at the fleet's speed."""
@@ -121,7 +125,12 @@ class Road:
             begins = max(arrives, midnight + int(network.locations.receives_from_s[place]))
             on_time = begins <= midnight + int(network.locations.receives_until_s[place])
             fixed = fleet.stop_minutes * 60 if place != here else 0.0
-            work = fixed + fleet.unload_seconds_per_case * load.cases_shipped(network)
+            cases = load.cases_shipped(network)
+            work = (
+                fixed
+                + fleet.unload_seconds_per_case * cases
+                + self._swap_totes_s(origin, place, cases)
+            )
             clock = begins + math.ceil(work)
             stops.append(Stop(load, arrives, begins, clock, on_time))
             here = place
@@ -145,7 +154,19 @@ class Road:
             found = {"breakdowns": self.breakdowns, "emergency_runs": self.emergency_runs}
         if self.drivers.regulated:
             found["driver_breaks"] = self.breaks
+        if self._totes.cases_per_tote > 0:
+            found |= {"totes_out": self.totes_out, "totes_back": self.totes_back}
         return found
+
+    def _swap_totes_s(self, origin: int, place: int, cases: int) -> float:
+        """Seconds to take the empties of earlier loads on board; those of this one stay."""
+        rules = self._totes
+        if rules.cases_per_tote <= 0 or origin not in self.network.warehouses:
+            return 0.0
+        back, self._empties[place] = self._empties[place], math.ceil(cases / rules.cases_per_tote)
+        self.totes_out += self._empties[place]
+        self.totes_back += back
+        return back * rules.seconds_per_tote
 
     def _leg(self, origin: int, here: int, place: int, departs_s: int, trip: _Trip) -> int:
         """When a truck that leaves `here` is at `place`."""

@@ -26,6 +26,7 @@ from twin.processes import (
     MarkovDisruption,
     ShelfRules,
     Substitution,
+    ToteRules,
     TrafficRules,
     check_limits,
 )
@@ -359,6 +360,7 @@ class Scenario:
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     shelf: ShelfRules = field(default_factory=ShelfRules)
     markdown: MarkdownRules = field(default_factory=MarkdownRules)
+    totes: ToteRules = field(default_factory=ToteRules)
     pull: EchelonPull | None = None
     costs: CostModel = field(default_factory=CostModel)
     carbon: CarbonFactors = field(default_factory=lambda: CarbonFactors(tracked=False))

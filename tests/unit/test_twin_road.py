@@ -15,7 +15,7 @@ from scenarios.history.generate import generate_chain
 from tests.unit.domain_networks import small_network
 from tests.unit.twin_worlds import HOUR, world
 from twin.loads import Load
-from twin.processes import BreakdownRules, DriverRules, TrafficRules
+from twin.processes import BreakdownRules, DriverRules, ToteRules, TrafficRules
 from twin.road import Road
 from twin.run import simulate
 from twin.scenario import Scenario
@@ -133,6 +133,27 @@ def test_breakdowns_make_a_run_later_and_dearer_and_nothing_else():
     assert ended - 8 <= starts <= ended
     assert (worn.demanded_per_sku == plain.demanded_per_sku).all()
     assert worn.facts.get("stops_on_time").sum() < plain.facts.get("stops_on_time").sum()
+
+
+def test_a_truck_takes_the_empties_of_the_load_before_on_board():
+    """Ten cases are three totes; the second visit takes them, and so a minute and a half more."""
+    roads = road(60, totes=ToteRules(4.0, 30.0))
+    load = dataclasses.replace(load_to(1), shipped_cases=10)
+    tours = [roads.tour(0, [load], day * 86_400) for day in (0, 1, 2)]
+    took = [tour.stops[0].unloaded_s - tour.stops[0].begins_s for tour in tours]
+    assert took[1] - took[0] == took[2] - took[0] == 90
+    assert roads.counters() == {"totes_out": 9, "totes_back": 6}
+    # Another store has empties of its own.
+    other = roads.tour(0, [dataclasses.replace(load, destination=2)], 3 * 86_400)
+    assert other.stops[0].unloaded_s - other.stops[0].begins_s == took[0]
+
+
+def test_totes_that_went_out_are_back_or_at_stores():
+    result = simulate(chain(totes=ToteRules(3.0)), BUNDLE, seed=1)
+    out, back = result.counters["totes_out"], result.counters["totes_back"]
+    assert out > back > 0
+    plain = simulate(chain(), BUNDLE, seed=1)
+    assert result.facts.get("route_seconds").sum() > plain.facts.get("route_seconds").sum()
 
 
 def test_a_breakdown_belongs_to_a_road_and_a_day_whatever_the_policy():
