@@ -26,6 +26,7 @@ from ops_api.planning.safety import read_lines
 from ops_api.planning.tables import DECISION_QUEUE, FORECASTS, PROPOSAL_LINES, PROPOSALS
 from ops_api.planning.view import Book, Moment, book_from_sql
 from ops_api.planning.wallclock import WallClock
+from ops_api.quality.service import left_out
 from policies.domain.decision import LineKind, Reason
 from policies.domain.facts import CostModel
 from policies.domain.network import DAY_SECONDS, Network
@@ -147,6 +148,8 @@ class _Desk:
         self.day = now_s // DAY_SECONDS
         self.book: Book = book_from_sql(connection, self.network, Moment(self.now, self.now))
         self.release = next((one.id for one in releases_in(connection, ACTIVE)), "")
+        # What the nightly plan leaves out is not ordered out of turn either.
+        self.barred, _ = left_out(connection, self.network)
         self.level = self._level()
         self.spare = self._spare()
 
@@ -154,7 +157,9 @@ class _Desk:
         """The proposal made for a need, or "" where it was dropped."""
         place = self.network.location_index(need.location)
         sku = self.network.sku_index(need.sku)
-        available = int(self.book.on_hand[place, sku] - self.book.reserved[place, sku])
+        if self.barred is not None and self.barred[place, sku]:
+            return self._close(need, "master data")
+        available = int(self.book.free[place, sku])
         coming = int(self.book.in_transit[place, sku])
         if available + coming >= need.line:
             return self._close(need, "recovered")
@@ -188,7 +193,7 @@ class _Desk:
 
     def _spare(self) -> Ints:
         """(L, K) units that each location can give: a warehouse all that is free."""
-        free = np.maximum(self.book.on_hand - self.book.reserved, 0)
+        free = np.maximum(self.book.free, 0)
         keeps = np.ceil(self.level * self.rules.giver_days).astype(np.int64)
         np.maximum(keeps, read_lines(self.connection, self.network), out=keeps)
         is_store = (self.network.locations.source >= 0)[:, None]

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, and_, or_, select
 
 from ops_api.ledger.rows import ACTUAL, is_transit
 from ops_api.ledger.schema import BALANCES, MOVEMENTS
-from ops_api.masterdata.tables import ARTEFACTS
+from ops_api.lots.rules import day_in, rules, sale_days
+from ops_api.masterdata.tables import ARTEFACTS, LOTS
 from ops_api.planning.ledger_columns import LedgerReader
 from ops_api.planning.wallclock import WallClock
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
@@ -63,6 +64,12 @@ class Book:
     in_transit: Ints
     on_order: Ints
     reserved: Ints
+    blocked: Ints
+
+    @property
+    def free(self) -> Ints:
+        """Units that may be sold or sent."""
+        return self.on_hand - self.reserved - self.blocked
 
 
 class Axis:
@@ -125,6 +132,7 @@ def view_from_sql(
         on_order=book.on_order.astype(np.int32),
         backorders=np.zeros(network.shape, dtype=np.int32),
         reserved=book.reserved.astype(np.int32),
+        blocked=book.blocked.astype(np.int32) if book.blocked.any() else None,
         review_due=due,
         protection_days=protection_days(network, as_of_s // DAY_SECONDS, reviews_per_week),
         scope=scope,
@@ -158,6 +166,7 @@ def book_from_sql(connection: Connection, network: Network, moment: Moment) -> B
         in_transit,
         in_transit + open_transfers[0] + purchases,
         open_transfers[1],
+        _blocked(connection, network, axis, moment),
     )
 
 
@@ -270,6 +279,35 @@ def _balances(connection: Connection, axis: Axis) -> tuple[Ints, Ints]:
     place, road = _ends(axis, names)
     goods, amount = axis.skus(sku), np.array(quantity, dtype=np.int64)
     return axis.sum(place, goods, amount), axis.sum(road, goods, amount)
+
+
+def _blocked(connection: Connection, network: Network, axis: Axis, moment: Moment) -> Ints:
+    """(L, K) units that lie there and may not leave: held, or too old to be sold.
+
+    Of lots as they stand in the book now: a hold has no history.
+    """
+    b, lot = BALANCES.c, LOTS.c
+    rows = connection.execute(
+        select(b.location, b.sku, b.on_hand - b.reserved, lot.expires_on, lot.on_hold)
+        .select_from(BALANCES.join(LOTS, and_(lot.sku == b.sku, lot.lot == b.lot)))
+        .where(b.condition == "good", b.on_hand > b.reserved, b.lot != "")
+        .where(or_(lot.on_hold, lot.expires_on.is_not(None)))
+    ).fetchall()
+    if not rows:
+        return np.zeros(axis.shape, dtype=np.int64)
+    names, sku, free, expires_on, on_hold = map(tuple, zip(*rows, strict=True))
+    goods = axis.skus(sku)
+    known = rules(connection)
+    days = np.array([sale_days(known, name) for name in network.skus.categories])
+    keeps = np.where(goods >= 0, days[network.skus.category[goods]], 0)
+    last = np.array([_NEVER if day is None else day for day in expires_on])
+    today = day_in(network.tz, moment.as_of)
+    bad = np.array([bool(held) for held in on_hold]) | (last < today + keeps)
+    place = np.where(bad, axis.places(names), -1)
+    return axis.sum(place, goods, np.array(free, dtype=np.int64))
+
+
+_NEVER = 2**31
 
 
 def _movements_after(connection: Connection, moment: Moment) -> list[Any]:

@@ -35,6 +35,8 @@ class NetworkView:
     forecast : Forecast or None, the last issue frozen before `as_of_s`
     expires : (L, K, B) int32 or None, units on hand by their last day of sale: 0 = the day
         after `as_of_s`; what lives longer is in no bucket. None = not known
+    blocked : (L, K) int32 or None, units on hand and not reserved that may not be sold: held,
+        recalled, or past their last day; None = there are none
     is_hashed : bool, False = no digest (a simulation that keeps no decisions)
     is_vouched : bool, True = its maker knows that no number is negative (the twin, which
         has done every movement itself); a check reads all arrays again
@@ -54,6 +56,7 @@ class NetworkView:
     is_hashed: bool = True
     expires: IntArray | None = None
     is_vouched: bool = False
+    blocked: IntArray | None = None
 
     def __post_init__(self) -> None:
         shape = self.network.shape
@@ -74,6 +77,14 @@ class NetworkView:
                     remedy="give units, not negative",
                 )
             object.__setattr__(self, name, value)
+        if self.blocked is not None:
+            object.__setattr__(self, "blocked", frozen(self.blocked, np.int32, "view.blocked"))
+            if self.blocked.shape != shape or (self.blocked < 0).any():
+                raise InvalidInput(
+                    f"blocked is not {shape} units of 0 or more",
+                    field="view.blocked",
+                    remedy="give units on hand that may not be sold",
+                )
         object.__setattr__(self, "review_due", frozen(self.review_due, np.bool_))
         days = frozen(self.protection_days, np.int32, "view.protection_days")
         object.__setattr__(self, "protection_days", days)
@@ -117,13 +128,15 @@ class NetworkView:
 
     @cached_property
     def inventory_position(self) -> IntArray:
-        """(L, K) int32: on hand + on order − backorders − reserved, defined only here."""
-        return self.on_hand + self.on_order - self.backorders - self.reserved
+        """(L, K) int32: on hand + on order − backorders − reserved − blocked, only here."""
+        position = self.on_hand + self.on_order - self.backorders - self.reserved
+        return position if self.blocked is None else position - self.blocked
 
     @cached_property
     def available(self) -> IntArray:
-        """(L, K) int32: on hand − reserved."""
-        return self.on_hand - self.reserved
+        """(L, K) int32: on hand − reserved − blocked."""
+        free = self.on_hand - self.reserved
+        return free if self.blocked is None else free - self.blocked
 
     @cached_property
     def may_order(self) -> BoolArray:

@@ -14,6 +14,7 @@ from ops_api.database import reading
 from ops_api.ledger.health import check_ledger
 from ops_api.ledger.schema import LATE_POSTINGS
 from ops_api.migrations.run import current, downgrade, upgrade
+from ops_api.planning.view import view_from_sql
 from tests.integration.api_service import Rig, make_rig
 
 DEPOT, STORE, SKU = "W01", "S0001", "K00001"
@@ -272,3 +273,28 @@ def test_the_migration_goes_down_and_up_with_data(rig):
     assert current(rig.url) == "0002"
     upgrade(rig.url)
     assert check_ledger(rig.engine)["movements"] > 0
+
+
+def test_the_planner_counts_neither_held_nor_expired_lots_as_available(rig):
+    """Both lie there; what may leave is what is left, and time takes more of it."""
+
+    def seen() -> tuple[int, int, int]:
+        with reading(rig.engine) as connection:
+            view = view_from_sql(connection, rig.network, rig.network.seconds(rig.clock.now))
+        cell = rig.network.location_index(DEPOT), rig.network.sku_index(SKU)
+        others = view.on_hand.sum() - view.on_hand[cell]
+        assert view.available.sum() - view.available[cell] == others
+        position = view.inventory_position - view.on_order
+        return int(view.on_hand[cell]), int(view.available[cell]), int(position[cell])
+
+    assert rig.network.locations.ids[0] == DEPOT
+    whole = seen()
+    assert whole[0] == whole[1] == whole[2]
+    rig.post("keeper", "/lots:hold", {"sku": SKU, "lot": "LATE", "reason": "smells"})
+    assert seen() == (whole[0], whole[0] - 20, whole[0] - 20)
+    rig.clock.forward(days=21)
+    assert seen() == (whole[0], whole[0] - 30, whole[0] - 30)
+    rig.post("boss", "/lots:release", {"sku": SKU, "lot": "LATE"})
+    assert seen() == (whole[0], whole[0] - 10, whole[0] - 10)
+    transfer(rig, 5, "approve")
+    assert seen()[1] == whole[0] - 15

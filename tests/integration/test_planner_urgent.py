@@ -7,10 +7,11 @@ import time
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from ops_api.database import reading, writing
 from ops_api.ledger.health import check_ledger
+from ops_api.masterdata.tables import SKUS
 from ops_api.planning import locks, worker
 from ops_api.planning.intraday import LOCK, UrgentRules, cheapest_source, run_intraday
 from ops_api.planning.safety import store_line
@@ -323,3 +324,13 @@ def test_a_day_later_the_book_is_read_as_of_now(rig, sku):
     done = run_intraday(rig.engine, rig.clock.now + dt.timedelta(seconds=1))
     assert done["dropped"] == 1
     assert needs(rig)[0]["outcome"] == "recovered"
+
+
+def test_a_sku_whose_master_data_is_wrong_is_not_ordered_out_of_turn(rig, sku):
+    """As the nightly plan leaves it out, and the need says why."""
+    with writing(rig.engine) as connection:
+        connection.execute(update(SKUS).where(SKUS.c.id == sku).values(pack_size=0))
+    post(rig, rig.sale(STORE, sku, 7))
+    done = run_intraday(rig.engine, rig.clock.now)
+    assert (done["proposed"], done["dropped"]) == (0, 1)
+    assert needs(rig)[0]["outcome"] == "master data"
