@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from ops_api.errors import AlreadyReversed, ApprovalRequired, StateInvalid
 from ops_api.ledger.periods import require_open
 from ops_api.ledger.rows import Row, Stamp, derived_id, is_real, is_transit, reverse
-from ops_api.ledger.schema import MOVEMENTS
+from ops_api.ledger.schema import MOVEMENTS, SALE_VALUES
 from ops_api.ledger.shelf import rebases
 from ops_api.ledger.write import StockListener, post, record_audit
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
@@ -98,6 +98,7 @@ def reverse_movement(
     of: Row = dict(found._mapping)
     row = reverse(stamp, new_id, of)
     post(connection, [row, *rebases(connection, [row])], listeners=listeners)
+    _take_value_back(connection, movement_id, new_id)
     _tell_document(connection, of)
     record_audit(
         connection,
@@ -108,6 +109,14 @@ def reverse_movement(
         subject=movement_id,
     )
     return new_id
+
+
+def _take_value_back(connection: Connection, movement_id: str, new_id: str) -> None:
+    """The reversal of a till's row has its price: what was taken is given back."""
+    v = SALE_VALUES.c
+    value = connection.execute(select(SALE_VALUES).where(v.movement_id == movement_id)).first()
+    if value is not None:
+        connection.execute(insert(SALE_VALUES), [{**value._mapping, "movement_id": new_id}])
 
 
 def _tell_document(connection: Connection, of: Row) -> None:

@@ -21,7 +21,7 @@ from ops_api.planning.view import read_sales_history
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import LOCATION_FACTS, SKU_FACTS, DayFacts
 from policies.domain.forecast import Forecast
-from policies.domain.ledger import MovementColumns, MovementKind
+from policies.domain.ledger import CUSTOMER, MovementColumns, MovementKind
 from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.panel import day_facts
 
@@ -161,20 +161,21 @@ def _revenue(
     last_day: int,
     known_at_s: int,
 ) -> Ints:
-    """(D, L, C) int64 cents that tills took."""
+    """(D, L, C) int64 cents that tills took, less what they gave back: net sales."""
     shape = (last_day - first_day + 1, network.shape[0], len(network.skus.categories))
     out = np.zeros(shape, dtype=np.int64)
     day = rows.occurred_at_s // DAY_SECONDS - first_day
-    taken = (
-        (rows.kind == MovementKind.SELL)
-        & (rows.recorded_at_s <= known_at_s)
-        & (day >= 0)
-        & (day < shape[0])
-    )
-    category = network.skus.category[rows.sku[taken]]
-    money = rows.quantity[taken] * price_cents[taken]
-    np.add.at(out, (day[taken], rows.from_location[taken], category), money)
+    known = (rows.recorded_at_s <= known_at_s) & (day >= 0) & (day < shape[0])
+    known &= np.isin(rows.kind, _AT_TILLS)
+    taken, given = known & (rows.to_location == CUSTOMER), known & (rows.from_location == CUSTOMER)
+    for mask, place, sign in ((taken, rows.from_location, 1), (given, rows.to_location, -1)):
+        category = network.skus.category[rows.sku[mask]]
+        money = sign * rows.quantity[mask] * price_cents[mask]
+        np.add.at(out, (day[mask], place[mask], category), money)
     return out
+
+
+_AT_TILLS = [MovementKind.SELL, MovementKind.CUSTOMER_RETURN, MovementKind.REVERSE]
 
 
 def _expected(

@@ -19,12 +19,13 @@ from ops_api.database import reading, writing
 from ops_api.ledger.rows import derived_id
 from ops_api.ledger.write import announce
 from ops_api.planning import locks
+from ops_api.planning.axis import Moment
 from ops_api.planning.facts import unpack_forecast
 from ops_api.planning.live import live_of
 from ops_api.planning.releases import ACTIVE, releases_in
 from ops_api.planning.safety import read_lines
 from ops_api.planning.tables import DECISION_QUEUE, FORECASTS, PROPOSAL_LINES, PROPOSALS
-from ops_api.planning.view import Book, Moment, book_from_sql
+from ops_api.planning.view import Book, book_from_sql
 from ops_api.planning.wallclock import WallClock
 from ops_api.quality.service import left_out
 from policies.domain.decision import LineKind, Reason

@@ -17,10 +17,10 @@ from sqlalchemy import Connection, and_, or_, select
 
 from ops_api.ledger.rows import ACTUAL, is_transit
 from ops_api.ledger.schema import BALANCES, MOVEMENTS
-from ops_api.lots.rules import day_in, rules, sale_days
-from ops_api.masterdata.tables import ARTEFACTS, LOTS
+from ops_api.masterdata.tables import ARTEFACTS
+from ops_api.planning.axis import Axis, Moment
+from ops_api.planning.blocked import blocked_units
 from ops_api.planning.ledger_columns import LedgerReader
-from ops_api.planning.wallclock import WallClock
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
 from ops_api.transfers.tables import TRANSFER_LINES, TRANSFERS
 from policies.bundle import protection_days, review_due
@@ -37,26 +37,6 @@ SALES_HISTORY = "sales-history"
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What happened until `as_of` as far as it was recorded until `known_at`.
-
-    Attributes
-    ----------
-    as_of, known_at : int, whole seconds of UTC since 1970
-    """
-
-    as_of: int
-    known_at: int
-
-    @classmethod
-    def of(cls, network: Network, as_of_s: int, known_at_s: int | None = None) -> Moment:
-        """A moment given in seconds of wall clock since day 0."""
-        clock = WallClock(network)
-        known = as_of_s if known_at_s is None else known_at_s
-        return cls(clock.epoch(as_of_s), clock.epoch(known))
-
-
-@dataclass(frozen=True)
 class Book:
     """(L, K) int64 arrays of one moment."""
 
@@ -70,32 +50,6 @@ class Book:
     def free(self) -> Ints:
         """Units that may be sold or sent."""
         return self.on_hand - self.reserved - self.blocked
-
-
-class Axis:
-    """Positions of text ids on the (L, K) axis; what is not on it reads −1."""
-
-    def __init__(self, network: Network) -> None:
-        self.shape = network.shape
-        self._place = {name: i for i, name in enumerate(network.locations.ids)}
-        self._sku = {name: i for i, name in enumerate(network.skus.ids)}
-
-    def places(self, names: tuple[str, ...]) -> Ints:
-        """(N,) int64 positions of locations."""
-        get = self._place.get
-        return np.fromiter((get(name, -1) for name in names), dtype=np.int64, count=len(names))
-
-    def skus(self, names: tuple[str, ...]) -> Ints:
-        """(N,) int64 positions of SKUs."""
-        get = self._sku.get
-        return np.fromiter((get(name, -1) for name in names), dtype=np.int64, count=len(names))
-
-    def sum(self, place: Ints, sku: Ints, amount: Ints) -> Ints:
-        """(L, K) int64 sums; rows off the axis are left out."""
-        out = np.zeros(self.shape[0] * self.shape[1], dtype=np.int64)
-        ok = (place >= 0) & (sku >= 0)
-        np.add.at(out, place[ok] * self.shape[1] + sku[ok], amount[ok])
-        return out.reshape(self.shape)
 
 
 def view_from_sql(
@@ -166,7 +120,7 @@ def book_from_sql(connection: Connection, network: Network, moment: Moment) -> B
         in_transit,
         in_transit + open_transfers[0] + purchases,
         open_transfers[1],
-        _blocked(connection, network, axis, moment),
+        blocked_units(connection, network, axis, moment),
     )
 
 
@@ -279,35 +233,6 @@ def _balances(connection: Connection, axis: Axis) -> tuple[Ints, Ints]:
     place, road = _ends(axis, names)
     goods, amount = axis.skus(sku), np.array(quantity, dtype=np.int64)
     return axis.sum(place, goods, amount), axis.sum(road, goods, amount)
-
-
-def _blocked(connection: Connection, network: Network, axis: Axis, moment: Moment) -> Ints:
-    """(L, K) units that lie there and may not leave: held, or too old to be sold.
-
-    Of lots as they stand in the book now: a hold has no history.
-    """
-    b, lot = BALANCES.c, LOTS.c
-    rows = connection.execute(
-        select(b.location, b.sku, b.on_hand - b.reserved, lot.expires_on, lot.on_hold)
-        .select_from(BALANCES.join(LOTS, and_(lot.sku == b.sku, lot.lot == b.lot)))
-        .where(b.condition == "good", b.on_hand > b.reserved, b.lot != "")
-        .where(or_(lot.on_hold, lot.expires_on.is_not(None)))
-    ).fetchall()
-    if not rows:
-        return np.zeros(axis.shape, dtype=np.int64)
-    names, sku, free, expires_on, on_hold = map(tuple, zip(*rows, strict=True))
-    goods = axis.skus(sku)
-    known = rules(connection)
-    days = np.array([sale_days(known, name) for name in network.skus.categories])
-    keeps = np.where(goods >= 0, days[network.skus.category[goods]], 0)
-    last = np.array([_NEVER if day is None else day for day in expires_on])
-    today = day_in(network.tz, moment.as_of)
-    bad = np.array([bool(held) for held in on_hold]) | (last < today + keeps)
-    place = np.where(bad, axis.places(names), -1)
-    return axis.sum(place, goods, np.array(free, dtype=np.int64))
-
-
-_NEVER = 2**31
 
 
 def _movements_after(connection: Connection, moment: Moment) -> list[Any]:

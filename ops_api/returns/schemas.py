@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ops_api.web.body import LineBatch, Strict
-from ops_api.web.fields import EventId, Identifier, Lot, Moment, OptionalId, Sequence, Units
+from ops_api.web.fields import Cents, EventId, Identifier, Lot, Moment, OptionalId, Sequence, Units
 
 
 class NewReturnLine(Strict):
@@ -33,7 +33,10 @@ class NewReturn(Strict):
 
 
 class TillReturn(Strict):
-    """A till's fact: goods taken back, or a receipt line voided (`of` names its event)."""
+    """A till's fact: goods taken back, or a receipt line voided (`of` names its event).
+
+    `unit_price_cents` is what the customer got back for a unit; it lowers net sales.
+    """
 
     event_id: EventId
     kind: Literal["return", "void"]
@@ -45,6 +48,7 @@ class TillReturn(Strict):
     lot: Lot = ""
     basket: OptionalId = ""
     of: OptionalId = ""
+    unit_price_cents: Cents = 0
     device: OptionalId = ""
     sequence: Sequence = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from ops_api.clock import epoch
 from ops_api.errors import StateInvalid
@@ -13,7 +13,7 @@ from ops_api.ledger.clocks import check_not_ahead, clock_offset, is_too_old
 from ops_api.ledger.idempotency import digest, run_keyed
 from ops_api.ledger.reversal import reverse_movement
 from ops_api.ledger.rows import Stamp, derived_id, row
-from ops_api.ledger.schema import IDEMPOTENCY, MOVEMENTS
+from ops_api.ledger.schema import IDEMPOTENCY, MOVEMENTS, SALE_VALUES
 from ops_api.ledger.shelf import Shelves
 from ops_api.ledger.write import post
 from ops_api.masterdata.queries import known_skus
@@ -137,6 +137,13 @@ def _do(call: Call, line: TillReturn, at: int, actor: str) -> dict[str, Any]:
     )
     shelves.put(back, line.event_id)
     post(call.connection, shelves.rows, listeners=call.settings.stock_listeners)
+    if line.unit_price_cents:
+        value = {
+            "movement_id": line.event_id,
+            "unit_price_cents": line.unit_price_cents,
+            "basket": line.basket,
+        }
+        call.connection.execute(insert(SALE_VALUES), [value])
     return {"movement_id": line.event_id, "sku": cell[1]}
 
 

@@ -13,7 +13,7 @@ from numba import njit
 
 from policies.domain.documents import Documents
 from policies.domain.facts import LOCATION_FACTS, SKU_FACTS, DayFacts
-from policies.domain.ledger import MovementColumns, MovementKind, Visibility
+from policies.domain.ledger import CUSTOMER, MovementColumns, MovementKind, Visibility
 from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.stock import SLOW_WINDOW_DAYS, is_slow
 
@@ -112,6 +112,11 @@ def _sales_facts(book: _Book, rows: MovementColumns) -> None:
     at, place, sku = rows.occurred_at_s, rows.from_location, rows.sku
     book.add("units_sold", at[sale], place[sale], sku[sale], quantity[sale])
     book.add("cost_of_goods_sold_cents", at[sale], place[sale], sku[sale], (quantity * cost)[sale])
+    # A voided sale was none; goods brought back were sold all the same.
+    void = (rows.kind == MovementKind.REVERSE) & (rows.from_location == CUSTOMER)
+    back = rows.to_location[void]
+    book.add("units_sold", at[void], back, sku[void], -quantity[void])
+    book.add("cost_of_goods_sold_cents", at[void], back, sku[void], -(quantity * cost)[void])
     waste = rows.kind == MovementKind.WRITE_OFF
     book.add("write_off_units", at[waste], place[waste], sku[waste], quantity[waste])
     book.add("write_off_cents", at[waste], place[waste], sku[waste], (quantity * cost)[waste])

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from ops_api.database import write_with_retry
+from ops_api.database import reading, write_with_retry
 from ops_api.ledger.health import check_ledger
+from ops_api.planning.facts import day_facts_from_sql
 from ops_api.reservations.service import expire_due
 from tests.integration.api_service import Rig, make_rig
 
@@ -243,3 +244,24 @@ def test_a_rule_approves_what_is_worth_little_and_a_person_the_rest(tmp_path):
     refused = rig.post("keeper", f"/transfers/{large['id']}:approve", stale)
     assert refused.json["code"] == "VERSION_CONFLICT"
     assert rig.post("keeper", f"/transfers/{large['id']}:approve").json["state"] == "reserved"
+
+
+def test_net_sales_are_what_tills_took_less_what_they_gave_back(rig):
+    """A void takes its sale away, units and all; a return lowers net sales and no demand."""
+    sold = [rig.sale(STORE, SKU, units, unit_price_cents=250) for units in (4, 2, 1)]
+    rig.post("till", "/sales:batch", {"lines": sold})
+
+    def figures() -> tuple[int, int]:
+        with reading(rig.engine) as connection:
+            day = rig.network.seconds(rig.clock.now) // 86_400
+            end = (day + 1) * 86_400
+            facts = day_facts_from_sql(connection, rig.network, day, day, end)
+        return int(facts.get("revenue_cents").sum()), int(facts.get("units_sold").sum())
+
+    assert figures() == (7 * 250, 7)
+    till(rig, took_back(rig, "void", of=sold[1]["event_id"]))
+    assert figures() == (5 * 250, 5)
+    till(rig, took_back(rig, "return", sku=SKU, quantity=1, unit_price_cents=200))
+    assert figures() == (5 * 250 - 200, 5)
+    till(rig, took_back(rig, "return", sku=SKU, quantity=1))
+    assert figures() == (5 * 250 - 200, 5)

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from ops_api.database import reading
 from ops_api.ledger.export import export_columns
 from ops_api.ledger.schema import MOVEMENTS
+from ops_api.planning.axis import Moment
 from ops_api.planning.tables import PLANS, PROPOSALS, ROUTES
-from ops_api.planning.view import Moment, book_from_sql
+from ops_api.planning.view import book_from_sql
 from ops_api.transfers.tables import TRANSFERS
 from policies.domain.ledger import MovementKind
 from scenarios.emulation.habits import Habits

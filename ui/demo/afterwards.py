@@ -12,9 +12,10 @@ import numpy as np
 from sqlalchemy import Connection, Engine, select
 
 from ops_api.database import reading
+from ops_api.planning.axis import Moment
 from ops_api.planning.ledger_columns import LedgerReader
 from ops_api.planning.planner import PlanRules
-from ops_api.planning.view import Moment, book_from_sql
+from ops_api.planning.view import book_from_sql
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
 from ops_api.transfers.tables import TRANSFER_LINES, TRANSFERS
 from policies.domain.decision import SUPPLIER
