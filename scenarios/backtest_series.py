@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from policies.domain.errors import InvalidInput
 from policies.forecasting.series import Floats, Ints, SeriesPanel
-from scenarios.history.holidays import holidays
+from scenarios.history.day_plan import DayPlan, day_plan
 from scenarios.history.importer import History
 
 LEVELS = ("store-sku", "store-category")
@@ -57,12 +58,12 @@ def series_of(
     store, member = keys // width, keys % width
     index = _Cells(history, item, width, keys, until_day, hours_of(history, first_origin))
     names = categories if level == "store-category" else list(history.receipts.sku_ids)
-    flags = np.array(_holidays(history, until_day), dtype=np.bool_)
+    plan = _plan(history, until_day)
     return SeriesPanel(
         sold=sold.astype(np.float32),
         in_stock=(1.0 - index.out_of_stock()).astype(np.float32),
         promotion=index.promotions().astype(np.float32),
-        holiday=flags,
+        holiday=plan.holiday,
         first_weekday=history.start_date.weekday(),
         store=store,
         group=groups[member] if level == "store-sku" else member,
@@ -70,6 +71,8 @@ def series_of(
             f"{history.receipts.store_ids[s]} / {names[m]}"
             for s, m in zip(store.tolist(), member.tolist(), strict=True)
         ),
+        festival=plan.festival,
+        weekday=plan.weekday,
     )
 
 
@@ -208,12 +211,13 @@ class _Cells:
         return np.maximum(out, 1.0)
 
 
-def _holidays(history: History, days: int) -> list[bool]:
-    first = history.start_date
-    last = first + dt.timedelta(days - 1)
+def _plan(history: History, days: int) -> DayPlan:
+    """The country's calendar, with the source's own holidays where it tells them."""
+    plan = day_plan(history.country, history.start_date, days)
     table = history.table("calendar")
-    if table is not None and "holiday" in table:
-        told = dict(zip(pd.to_datetime(table["date"]).dt.date, table["holiday"], strict=True))
-        return [bool(told.get(first + dt.timedelta(day), False)) for day in range(days)]
-    known = set(holidays(history.country, first, last))
-    return [first + dt.timedelta(day) in known for day in range(days)]
+    if table is None or "holiday" not in table:
+        return plan
+    told = dict(zip(pd.to_datetime(table["date"]).dt.date, table["holiday"], strict=True))
+    dates = (history.start_date + dt.timedelta(day) for day in range(days))
+    flags = np.array([bool(told.get(day, False)) for day in dates], dtype=np.bool_)
+    return dataclasses.replace(plan, holiday=flags)

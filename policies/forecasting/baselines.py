@@ -9,12 +9,14 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from policies.domain.errors import InvalidInput
+from policies.forecasting.festival import festival_factors
 from policies.forecasting.series import (
     Fallback,
     Float32s,
     Floats,
     SeriesForecast,
     SeriesPanel,
+    shut,
 )
 
 _PRIOR_UNITS = 50.0
@@ -109,11 +111,11 @@ class SmoothedWeekday:
         """Levels, profile and scatter."""
         _check_history(panel, horizon)
         profile = weekday_profile(panel, self.profile_weeks)
-        factors = profile[:, panel.weekdays(0, panel.shape[1])]
+        factors = day_factors(panel, profile)
         chosen, levels = self.best_levels(panel, factors)
         before = np.concatenate([levels[:, :1], levels[:, :-1]], axis=1)
         sigma = _errors(panel, before * factors, min(7, panel.shape[1] - 1))
-        return _Fitted(f"SES {chosen} x weekday", levels[:, -1:] * profile, sigma)
+        return _Fitted(f"SES {chosen} x weekday", levels[:, -1:] * profile, sigma, profile)
 
     def best_levels(self, panel: SeriesPanel, factors: Floats) -> tuple[float, Floats]:
         """(weight, (S, D) levels) of the weight that was best two weeks ahead over all series."""
@@ -160,13 +162,25 @@ class _Fitted:
     name: str
     table: Floats
     sigma: Floats
+    profile: Floats | None = None
+    """(S, 7) weekday factors of a model that knows the movable festival."""
 
     def forecast(self, panel: SeriesPanel) -> SeriesForecast:
         """The days of the panel's plan after its sales."""
         days = panel.shape[1]
         ahead = panel.weekdays(days, panel.promotion.shape[1] - days)
-        mean = self.table[:, ahead].astype(np.float32)
+        usual = self.table[:, ahead]
+        if self.profile is not None:
+            usual = usual * festival_factors(panel, self.profile)[:, days:]
+        mean = shut(panel, usual.astype(np.float32))
         return SeriesForecast(mean, NormalSpread(self.sigma), self.name, status(panel))
+
+
+def day_factors(panel: SeriesPanel, profile: Floats) -> Floats:
+    """(S, D) units of each past day over the level: its weekday and the movable festival."""
+    days = panel.shape[1]
+    factors = profile[:, panel.weekdays(0, days)]
+    return np.asarray(factors * festival_factors(panel, profile)[:, :days])
 
 
 def weekday_profile(panel: SeriesPanel, prior_weeks: float) -> Floats:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from policies.domain.errors import InvalidInput
 from policies.forecasting.baselines import (
     SmoothedWeekday,
+    day_factors,
     smoothed,
     status,
     weekday_profile,
@@ -28,6 +29,7 @@ from policies.forecasting.series import (
     Floats,
     SeriesForecast,
     SeriesPanel,
+    shut,
 )
 from policies.forecasting.spread import CalibratedSpread, calibrate
 
@@ -161,7 +163,7 @@ class FittedBoosting:
         mean = _mixed(trees, baseline, self.blend) * self.drift
         mean[why == Fallback.NEVER_SOLD] = 0.0
         spread = replace(self.spread, own=_excess(panel))
-        return SeriesForecast(mean, spread, repr(self.settings), why)
+        return SeriesForecast(shut(panel, mean), spread, repr(self.settings), why)
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ class _FittedFallback:
 
 def _smoothing(panel: SeriesPanel) -> SmoothedWeekday:
     """The smoothed baseline with its weight chosen on this panel."""
-    factors = weekday_profile(panel, 8.0)[:, panel.weekdays(0, panel.shape[1])]
+    factors = day_factors(panel, weekday_profile(panel, 8.0))
     return SmoothedWeekday(alphas=(SmoothedWeekday().best_levels(panel, factors)[0],))
 
 
@@ -186,7 +188,7 @@ def _excess(panel: SeriesPanel) -> Floats:
     """(S,) variance ratio less 1 about the smoothed level, pulled to that of all series."""
     days = panel.shape[1]
     since = min(7, days - 1)
-    factors = weekday_profile(panel, 8.0)[:, panel.weekdays(0, days)]
+    factors = day_factors(panel, weekday_profile(panel, 8.0))
     fitted = smoothed(panel, factors, 0.04)[:, since - 1 : days - 1] * factors[:, since:]
     known = panel.is_whole[:, since:]
     squares = np.where(known, (panel.sold[:, since:] - fitted) ** 2 - fitted, 0.0).sum(axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.forecasting.baselines import smoothed, weekday_profile
+from policies.forecasting.festival import festival_factors
 from policies.forecasting.series import Float32s, Floats, SeriesPanel
 
 WINDOWS = (7, 14, 28, 56, 112)
@@ -31,6 +32,8 @@ NAMES = (
     "holiday",
     "to_holiday",
     "from_holiday",
+    "festival",
+    "festival_usual",
 )
 _PRIOR_DAYS = 3.0
 _FAR = 5
@@ -61,6 +64,7 @@ class History:
     pooled: dict[str, tuple[Ints, Floats, Floats]]
     promoted: Floats
     holiday_gap: tuple[Ints, Ints]
+    festive: Floats
 
     @classmethod
     def of(cls, panel: SeriesPanel, alpha: float) -> History:
@@ -72,7 +76,8 @@ class History:
         share = panel.exposure
         known = panel.is_whole
         profile = weekday_profile(panel, 8.0)
-        factors = profile[:, panel.weekdays(0, days)]
+        festive = festival_factors(panel, profile)
+        factors = profile[:, panel.weekdays(0, days)] * festive[:, :days]
         seen = np.where(share > 0, panel.sold, 0.0).astype(np.float64)
         exposed = share * factors
         ever = panel.sold > 0
@@ -83,7 +88,7 @@ class History:
         quiet = np.arange(days) - np.maximum.accumulate(last_sale, axis=1)
         levels = smoothed(panel, factors, alpha)
         gap = np.where(known, (panel.sold - levels * factors) ** 2, 0.0)
-        weekly = (_by_weekday(seen), _by_weekday(share * born))
+        weekly = (_by_weekday(seen), _by_weekday(share * born * festive[:, :days]))
         pooled = {}
         for name, key in (("store", panel.store), ("group", panel.group)):
             index = np.unique(key, return_inverse=True)[1].astype(np.int64)
@@ -105,6 +110,7 @@ class History:
             pooled,
             _running(panel.promotion),
             _gaps(panel.holiday),
+            festive,
         )
 
     def rows(self, series: Ints, last: Ints, ahead: Ints) -> tuple[Float32s, Floats]:
@@ -114,8 +120,9 @@ class History:
         """
         panel, day = self.panel, last + ahead
         end = last + 1
-        weekday = (panel.first_weekday + day) % 7
+        weekday = panel.weekdays(0, panel.promotion.shape[1])[day]
         profile = self.profile[series, weekday]
+        festive = self.festive[series, day]
         level = np.maximum(self.levels[series, last], 1e-4).astype(np.float64)
         out = np.empty((len(series), len(NAMES)), dtype=np.float32)
         put = iter(range(len(NAMES)))
@@ -129,9 +136,11 @@ class History:
         add(np.log(level))
         for days in WINDOWS:
             add(np.log(self._rate(series, end, days) / level + 0.02))
-        add(np.log((panel.sold[series, last] + 0.5 * level) / (1.5 * level)))
+        usual = level * self.festive[series, last]
+        add(np.log((panel.sold[series, last] + 0.5 * usual) / (1.5 * usual)))
         for weeks in (4, 8):
-            add(np.log((self._same_weekday(series, end, weekday, weeks, level * profile)) + 0.02))
+            same = (panel.first_weekday + day) % 7
+            add(np.log((self._same_weekday(series, end, same, weeks, level * profile)) + 0.02))
         add(np.log(profile))
         since = np.maximum(end - 56, 0)
         length = np.maximum(end - since, 1)
@@ -151,7 +160,9 @@ class History:
         add(panel.holiday[day])
         add(self.holiday_gap[0][day])
         add(self.holiday_gap[1][day])
-        return out, level * profile
+        add(0 if panel.festival is None else panel.festival[day])
+        add(np.log(festive))
+        return out, level * profile * festive
 
     def _rate(self, series: Ints, end: Ints, days: int) -> Floats:
         """Units per ordinary day over the last days, pulled to the longer run's."""

@@ -23,6 +23,8 @@ Ints = npt.NDArray[np.int64]
 
 _EDGES = np.concatenate([np.linspace(0.0, 0.98, 393), 1 - 0.02 * 0.8 ** np.arange(1, 35), [1.0]])
 """Probabilities between which a distribution is taken as flat: finer where shortage is."""
+NO_FESTIVAL = 127
+"""Count of a day that lies beside no movable festival."""
 WHOLE_DAY, PART_DAY = 0.99, 0.3
 """Shares of a day in stock from which it counts as whole, and at all."""
 
@@ -48,6 +50,11 @@ class SeriesPanel:
     first_weekday : int, weekday (Monday = 0) of the first day
     store, group : (S,) int64, the series' store and category
     names : tuple of str, length S
+    festival : (P,) int16 or None, days after the nearest movable festival, negative before
+        it, NO_FESTIVAL away from it
+    closed : (S, P) bool or None, days on which the store is planned to be closed
+    weekday : (P,) int64 or None, weekday that each day is like, where a country shifts
+        working days; None = the calendar's
     """
 
     sold: Float32s
@@ -58,6 +65,9 @@ class SeriesPanel:
     store: Ints
     group: Ints
     names: tuple[str, ...] = field(default=())
+    festival: npt.NDArray[np.int16] | None = None
+    closed: npt.NDArray[np.bool_] | None = None
+    weekday: Ints | None = None
 
     def __post_init__(self) -> None:
         if self.sold.ndim != 2:
@@ -84,6 +94,7 @@ class SeriesPanel:
             raise InvalidInput(
                 f"holiday has {self.holiday.shape} days, the plan {planned}", field="panel.holiday"
             )
+        self._check_plans(size, planned)
         for name in ("sold", "in_stock", "promotion"):
             value = getattr(self, name)
             # A NaN fails both comparisons.
@@ -95,6 +106,17 @@ class SeriesPanel:
                     field=f"panel.{name}",
                     row=self.names[series] if self.names else series,
                     remedy="give numbers from 0 on, none missing; returns apart",
+                )
+
+    def _check_plans(self, size: int, planned: int) -> None:
+        wanted = {"festival": (planned,), "closed": (size, planned), "weekday": (planned,)}
+        for name, shape in wanted.items():
+            value = getattr(self, name)
+            if value is not None and value.shape != shape:
+                raise InvalidInput(
+                    f"{name} has shape {value.shape}, expected {shape}",
+                    field=f"panel.{name}",
+                    remedy="give the plan of the same days as that of promotions",
                 )
 
     @property
@@ -127,11 +149,24 @@ class SeriesPanel:
             in_stock=self.in_stock[:, :day],
             promotion=self.promotion[:, :planned],
             holiday=self.holiday[:planned],
+            festival=None if self.festival is None else self.festival[:planned],
+            closed=None if self.closed is None else self.closed[:, :planned],
+            weekday=None if self.weekday is None else self.weekday[:planned],
         )
 
     def weekdays(self, first: int, days: int) -> Ints:
-        """(days,) weekday numbers from day number `first` on."""
+        """(days,) weekday numbers from day number `first` on, as the plan shifts them."""
+        if self.weekday is not None:
+            return self.weekday[first : first + days]
         return (self.first_weekday + first + np.arange(days)) % 7
+
+
+def shut(panel: SeriesPanel, mean: Float32s) -> Float32s:
+    """`mean` (S, H) of the days after the panel's last, 0 where the store is to be closed."""
+    days = panel.shape[1]
+    if panel.closed is None:
+        return mean
+    return np.where(panel.closed[:, days : days + mean.shape[1]], np.float32(0.0), mean)
 
 
 class Spread(Protocol):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ui.commands.answer import Json, Seed, answer, check_failed, guarded
+from ui.commands.answer import Json, Seed, answer, check_failed, guarded, screen
 
 
 def register(group: typer.Typer) -> None:
@@ -43,13 +43,31 @@ def bench_forecast(
     days: Annotated[int, typer.Option(help="Days of history.")] = 280,
     horizon: Annotated[int, typer.Option(help="Days ahead.")] = 28,
     model: Annotated[str, typer.Option(help="A model of backtest.")] = "boosting",
+    spring_festival: Annotated[
+        bool, typer.Option("--spring-festival", help="Error about a movable festival instead.")
+    ] = False,
+    stores: Annotated[int, typer.Option(help="Stores of the festival's chain.")] = 20,
+    skus: Annotated[int, typer.Option(help="SKUs of each of its six categories.")] = 10,
+    year: Annotated[int, typer.Option(help="Year of its third festival.")] = 2024,
     seed: Seed = 1,
     as_json: Json = False,
 ) -> None:
     """Seconds to train, and series a second of mean and nine quantiles.
 
-    Example: storetwin bench forecast --series 20000 --json
+    With --spring-festival: the error of days -21 to +14 about the third festival of three
+    generated years, with lunar features and without; exit status 1 above 0.8 of the error
+    without. Example: storetwin bench forecast --series 20000 --json
     """
+    if spring_festival:
+        from scenarios.spring_festival import FestivalWorld
+        from scenarios.spring_festival import spring_festival as compare
+
+        world = FestivalWorld(stores=stores, skus=skus, festival_year=year, seed=seed)
+        result = compare(world, progress=lambda said: screen.print(said, style="dim"))
+        answer(result, as_json=as_json)
+        if result["ratio"] > 0.8:
+            raise check_failed()
+        return
     from scenarios.bench_forecast import bench_forecast as measure
 
     answer(measure(series, days=days, horizon=horizon, model=model, seed=seed), as_json=as_json)
