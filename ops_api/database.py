@@ -35,6 +35,8 @@ _PLANS = "-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1"
 # The server is away, full or shutting down (08, 53, 57P0x), or a lock was not to be had.
 _GONE_CLASSES = frozenset({"08", "53"})
 _GONE_STATES = frozenset({"55P03", "57P01", "57P02", "57P03"})
+# SQLite says it in words: another writer, a full disk, a file that may not grow.
+_GONE_WORDS = ("locked", "busy", "connect", "disk is full", "disk I/O", "unable to open")
 
 
 def make_engine(url: str, *, busy_timeout_ms: int = 5_000) -> Engine:
@@ -127,9 +129,11 @@ def write_with_retry(engine: Engine, work: Callable[[Connection], T]) -> T:
                 return work(connection)
         except DBAPIError as error:
             state = getattr(error.orig, "sqlstate", None)
-            raced = isinstance(error, IntegrityError) or state in _RETRY_STATES
-            if not raced or attempt == _ATTEMPTS - 1:
+            deadlocked = state in _RETRY_STATES
+            if not (deadlocked or isinstance(error, IntegrityError)):
                 raise
+            if attempt == _ATTEMPTS - 1:
+                raise (_busy_now() if deadlocked else error) from error
             time.sleep(0.005 * 2**attempt)
     raise AssertionError("unreachable")
 
@@ -137,7 +141,14 @@ def write_with_retry(engine: Engine, work: Callable[[Connection], T]) -> T:
 def _busy(error: OperationalError) -> Exception:
     text = str(error.orig)
     state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state in _RETRY_STATES:
+        # Whoever writes tries again; its text speaks of processes that are blocked.
+        return error
     gone = state[:2] in _GONE_CLASSES or state in _GONE_STATES
-    if gone or "locked" in text or "busy" in text or "connect" in text:
-        return Busy("the database is busy; nothing was recorded", remedy="send it again")
+    if gone or any(word in text for word in _GONE_WORDS):
+        return _busy_now()
     return error
+
+
+def _busy_now() -> Busy:
+    return Busy("the database is busy; nothing was recorded", remedy="send it again")

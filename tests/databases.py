@@ -50,10 +50,11 @@ class Cluster:
     Parameters
     ----------
     durable : whether commits reach the disk, as in production; tests that kill it need that
+    inside : folder to live in; the system's temporary one by default
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="storetwin-pg-"))
+    def __init__(self, *, durable: bool = False, inside: Path | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="storetwin-pg-", dir=inside))
         self.data = self.folder / "data"
         self._as: list[str] = []
         if os.geteuid() == 0:

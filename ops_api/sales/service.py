@@ -128,7 +128,17 @@ def post_sales(
     _park(connection, parked, poster, answers)
     if good:
         _write(connection, good, poster)
+    _refuse_twins(fresh, sales, answers)
     return [answers[sale.row] for sale in sales]
+
+
+def _refuse_twins(fresh: list[Sale], sales: list[Sale], answers: dict[int, LineResult]) -> None:
+    """What was refused is refused again in the same batch: "duplicate" would say it is there."""
+    lost = {sale.event_id: answers[sale.row] for sale in fresh}
+    lost = {name: line for name, line in lost.items() if line["status"] == "refused"}
+    for sale in sales if lost else ():
+        if sale.event_id in lost and answers[sale.row]["status"] == "duplicate":
+            answers[sale.row] = lost[sale.event_id] | {"row": sale.row}
 
 
 def _new_ones(

@@ -247,3 +247,12 @@ def test_a_day_of_events_in_any_order_ends_with_the_same_stock(rig):
     # Counted 6 at three o'clock, one sold after.
     assert rig.on_hand(STORE, SKU) == 5
     assert stock_at(rig, start + dt.timedelta(hours=3)) == 6
+
+
+def test_a_refused_sale_twice_in_a_batch_is_refused_twice(rig):
+    """A duplicate would say that it was recorded, and the till would forget it."""
+    line = rig.sale(STORE, SKU, occurred_at=(rig.clock.now + dt.timedelta(hours=1)).isoformat())
+    answer = rig.post("till", "/sales:batch", {"lines": [line, line]}).json
+    assert answer["counts"] == {"refused": 2}
+    assert {one["code"] for one in answer["lines"]} == {"CLOCK_SKEW"}
+    assert [one["row"] for one in answer["lines"]] == [0, 1]
