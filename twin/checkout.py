@@ -1,9 +1,9 @@
 """Checkout: tills with lanes, whose queues lose baskets before they are paid.
 
 Baskets arrive at the seconds of their receipts. Small ones go to self-checkout by a
-share, the others to staffed lanes, of which as many are open in each hour of the day as
-the staffing rule says. A basket that gives up is put back: its lines take no stock and
-count as demanded and lost.
+share, unless its queue is too long for them, the others to staffed lanes, of which as many
+are open in each hour of the day as the staffing rule says. A basket that gives up is put
+back: its lines take no stock and count as demanded and lost.
 """
 
 from __future__ import annotations
@@ -101,35 +101,42 @@ def _serve(
     number = 4 * np.arange(len(at), dtype=np.int64)
     own = np.array(key, dtype=np.uint64)
     u = [draws.uniforms(own, number + i) for i in range(3)]
-    is_self = (rules.self_lanes > 0) & (size <= rules.self_most_lines) & (u[0] < rules.self_share)
-    seconds = np.where(
-        is_self,
-        rules.self_fixed_seconds + rules.self_line_seconds * size,
-        rules.fixed_seconds + rules.line_seconds * size,
-    )
+    is_willing = (size <= rules.self_most_lines) & (u[0] < rules.self_share)
     # Times to pay and patience are exponential parts: few are far from their mean.
-    seconds = seconds * (0.5 - 0.5 * np.log1p(-u[1]))
+    pace = 0.5 - 0.5 * np.log1p(-u[1])
+    staffed_s = (rules.fixed_seconds + rules.line_seconds * size) * pace
+    self_s = (rules.self_fixed_seconds + rules.self_line_seconds * size) * pace
     patience = -rules.patience_seconds * np.log1p(-u[2])
     wait, left = np.zeros(len(at)), np.zeros(len(at), dtype=np.bool_)
-    is_staffed = ~is_self
-    people = (at[is_self], seconds[is_self], patience[is_self])
-    always = np.full(24, max(rules.self_lanes, 1), dtype=np.int64)
-    wait[is_self], left[is_self] = _queue(people, always)
-    people = (at[is_staffed], seconds[is_staffed], patience[is_staffed])
-    if not rules.open_at_queue:
-        lanes = open_lanes(*people[:2], rules)
-        wait[is_staffed], left[is_staffed] = _queue(people, lanes)
-        busy = np.unique((people[0] // HOUR_S).astype(np.int64)) % 24
-        return wait, left, float(lanes[busy].sum() * HOUR_S)
-    waits, leaves = np.zeros(len(people[0])), np.zeros(len(people[0]), dtype=np.bool_)
-    worked = np.zeros(rules.staffed_lanes)
-    most, limit = rules.staffed_lanes, rules.open_at_queue
-    queue_on_sight(*people, most, limit, rules.walk_seconds, waits, leaves, worked)
-    wait[is_staffed], left[is_staffed] = waits, leaves
-    hours = len(np.unique((people[0] // HOUR_S).astype(np.int64)))
+    is_self = is_willing & (rules.self_lanes > 0)
+    if is_self.any():
+        always = np.full(24, rules.self_lanes, dtype=np.int64)
+        waits, too_long = _queue((at[is_self], self_s[is_self], patience[is_self]), always)
+        wait[is_self] = waits
+        # Whom that queue would be too long for goes to a staffed lane instead.
+        is_self[np.flatnonzero(is_self)[too_long]] = False
+    rest = ~is_self
+    people = (at[rest], staffed_s[rest], patience[rest])
+    # The plan is made for all, so that a self-checkout lane more never means a till less.
+    lanes = open_lanes(at, staffed_s, rules)
+    wait[rest], left[rest], open_s = _staffed(people, lanes, rules)
+    return wait, left, open_s
+
+
+def _staffed(
+    people: tuple[Floats, Floats, Floats], lanes: Ints, rules: CheckoutRules
+) -> tuple[Floats, npt.NDArray[np.bool_], float]:
+    """(wait, gave up) of (arrives, service, patience), and the seconds that lanes were open."""
     # One lane is always open, at night too: only hours in which anybody came count.
-    further = float((worked * np.arange(most)).sum())
-    return wait, left, hours * HOUR_S + further
+    hours = np.unique((people[0] // HOUR_S).astype(np.int64))
+    if not rules.open_at_queue:
+        waits, leaves = _queue(people, lanes)
+        return waits, leaves, float(lanes[hours % 24].sum() * HOUR_S)
+    most = rules.staffed_lanes
+    waits, leaves = np.zeros(len(people[0])), np.zeros(len(people[0]), dtype=np.bool_)
+    worked = np.zeros(most)
+    queue_on_sight(*people, most, rules.open_at_queue, rules.walk_seconds, waits, leaves, worked)
+    return waits, leaves, len(hours) * HOUR_S + float((worked * np.arange(most)).sum())
 
 
 def _queue(

@@ -248,3 +248,34 @@ def test_lost_baskets_fall_with_lanes_that_may_be_opened():
     ]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > 2 * counts[-1]
+
+
+@pytest.mark.parametrize("utilisation", [0.05, 0.3, 0.75])
+@pytest.mark.parametrize("slow_self", [60.0, 350.0])
+@pytest.mark.parametrize("open_at", [0, 2])
+def test_lost_baskets_fall_with_self_checkout_lanes_however_slow_they_are(
+    utilisation, slow_self, open_at
+):
+    """Who finds self-checkout too long goes to a till, and no till is closed for it."""
+    network, demand = generate_chain(stores=2, skus=20, days=8, lines_per_store_day=2_000, seed=4)
+    rules = CheckoutRules(
+        staffed_lanes=3,
+        target_utilisation=utilisation,
+        fixed_seconds=90.0,
+        line_seconds=10.0,
+        self_fixed_seconds=slow_self,
+        patience_seconds=120.0,
+        open_at_queue=open_at,
+    )
+    lost = []
+    for lanes in range(6):
+        tills = dataclasses.replace(rules, self_lanes=lanes)
+        scenario = Scenario("s", network, demand, 0, 8, checkout=tills, opening_cover_days=3.0)
+        lost.append(int(pass_tills(scenario, 1, 0)[1].facts.gave_up.sum()))
+    assert lost[0] > lost[1]
+    if not open_at:
+        assert lost == sorted(lost, reverse=True)
+    else:
+        # A queue that is shorter may be too short for another till to be opened.
+        assert lost[1] >= lost[5]
+        assert max(np.diff(lost)) <= 0.02 * lost[0]
