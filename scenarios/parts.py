@@ -1,7 +1,7 @@
 """One replication as a file between its worker and the run that gathers it.
 
-Neither compressed nor named variable by variable: a run of many workers gathers its parts
-in one process, so what a part costs to open is what the other workers can't help with.
+Not compressed: a run of many workers gathers its parts in one process, so what a part costs
+to open is what the workers can't help with.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from policies.domain.facts import DayFacts
 from twin.carbon import CarbonResult
@@ -43,9 +44,8 @@ def write_part(result: RunResult, path: Path) -> None:
         np.savez(
             sink,
             about=np.array(json.dumps(about)),
-            # A fact after the other, as the dataset of the run wants them.
-            sku_facts=np.ascontiguousarray(np.moveaxis(facts.sku_facts, -1, 0)),
-            location_facts=np.ascontiguousarray(np.moveaxis(facts.location_facts, -1, 0)),
+            **_narrow("sku", facts.sku_facts),
+            **_narrow("location", facts.location_facts),
             **{name: getattr(result, name) for name in _TOTALS},
             **_carbon_arrays(result.carbon),
         )
@@ -60,8 +60,8 @@ def read_part(path: Path) -> RunResult:
             about["first_day"],
             tuple(about["locations"]),
             tuple(about["categories"]),
-            np.moveaxis(stored["sku_facts"], 0, -1),
-            np.moveaxis(stored["location_facts"], 0, -1),
+            _wide("sku", stored),
+            _wide("location", stored),
             about["has_latent"],
             about["as_known_at_s"],
         )
@@ -83,6 +83,27 @@ def read_part(path: Path) -> RunResult:
         counters=about["counters"],
         carbon=carbon,
     )
+
+
+def _narrow(name: str, facts: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Each fact by itself in the narrowest integer that holds it: an eighth of the bytes."""
+    out = {}
+    for i in range(facts.shape[-1]):
+        column = np.ascontiguousarray(facts[..., i])
+        reach = max(abs(int(column.min(initial=0))), abs(int(column.max(initial=0))))
+        kind = next(k for k in (np.int8, np.int16, np.int32, np.int64) if reach <= np.iinfo(k).max)
+        out[f"{name}_{i}"] = column.astype(kind)
+    return out
+
+
+def _wide(name: str, stored: Any) -> npt.NDArray[np.int64]:
+    """The facts again, (…, F) with a fact after the other in memory, as the dataset wants them."""
+    count = sum(key.startswith(f"{name}_") for key in stored.files)
+    first = stored[f"{name}_0"]
+    out = np.empty((count, *first.shape), dtype=np.int64)
+    for i in range(count):
+        out[i] = stored[f"{name}_{i}"]
+    return np.moveaxis(out, 0, -1)
 
 
 def _carbon_arrays(carbon: CarbonResult | None) -> dict[str, Any]:
