@@ -1,4 +1,4 @@
-"""``bench api``, ``forecast`` and ``route``: the service under load, models and engines."""
+"""``bench api``, ``forecast``, ``route`` and ``ledger``: service, models, engines, size."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from policies.domain.errors import InvalidInput
 from ui.commands.answer import Json, Seed, answer, check_failed, guarded, screen
 
 
@@ -14,6 +15,7 @@ def register(group: typer.Typer) -> None:
     group.command("api")(guarded(bench_api))
     group.command("forecast")(guarded(bench_forecast))
     group.command("route")(guarded(bench_route))
+    group.command("ledger")(guarded(bench_ledger))
 
 
 def bench_api(
@@ -92,3 +94,29 @@ def bench_route(
     answer(result, as_json=as_json)
     if not all(one["feasible"] for one in result["engines"].values()):
         raise check_failed()
+
+
+def bench_ledger(
+    db: Annotated[str, typer.Option("--db", help="URL of an empty PostgreSQL database.")],
+    movements: Annotated[int, typer.Option(help="Sales in the ledger.")] = 5_000_000,
+    stores: Annotated[int, typer.Option(help="Number of stores.")] = 800,
+    skus: Annotated[int, typer.Option(help="Number of SKUs.")] = 5_000,
+    days: Annotated[int, typer.Option(help="Days the sales are spread over.")] = 28,
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Stock at a moment, the planner's view and a night's plan on a ledger of millions.
+
+    The rows are made by the database and carry no true hashes: give it an empty one.
+    Example: storetwin bench ledger --db postgresql+psycopg://HOST/NAME --movements 50000000
+    """
+    from ui.bench.ledger import bench_ledger as measure
+
+    for name, value, most in (
+        ("--movements", movements, 10**9), ("--stores", stores, 10_000), ("--skus", skus, 10**6),
+        ("--days", days, 3_650),
+    ):  # fmt: skip
+        if not 1 <= value <= most:
+            raise InvalidInput(f"{name} is {value}", field=name, remedy=f"give 1 to {most}")
+    result = measure(db, movements=movements, stores=stores, skus=skus, days=days, seed=seed)
+    answer(result, as_json=as_json)
