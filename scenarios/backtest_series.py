@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime as dt
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from policies.domain.errors import InvalidInput
 from policies.forecasting.series import Floats, Ints, SeriesPanel
+from policies.forecasting.unconstrain import HourlyUnconstrain
 from scenarios.history.day_plan import DayPlan, day_plan
 from scenarios.history.importer import History
 
@@ -56,7 +58,12 @@ def series_of(
     order = order[before[order] > 0]
     keys, sold = keys[order], table[order]
     store, member = keys // width, keys % width
-    index = _Cells(history, item, width, keys, until_day, hours_of(history, first_origin))
+    hours = np.tile(hours_of(history, first_origin), (len(keys), 1))
+    index = _Cells(history, item, width, keys, until_day, hours)
+    if history.stockouts is not None and len(history.stockouts):
+        # A second look, with the hours of each category where they were in stock.
+        hours = _hours_in_stock(index, sold[:, :first_origin], groups, item)
+        index = _Cells(history, item, width, keys, until_day, hours)
     names = categories if level == "store-category" else list(history.receipts.sku_ids)
     plan = _plan(history, until_day)
     return SeriesPanel(
@@ -127,6 +134,44 @@ def _sums(
     return np.concatenate(keys), np.concatenate(tables)
 
 
+def _at(sums: Floats, row: Ints, seconds: Ints) -> Floats:
+    """(N,) share of a day's sales before a second of it, by the series' hours (S, 25)."""
+    hour = np.minimum(seconds // HOUR_SECONDS, 23)
+    part = (seconds - hour * HOUR_SECONDS) / HOUR_SECONDS
+    low, high = sums[row, hour], sums[row, hour + 1]
+    return np.asarray(low + part * (high - low))
+
+
+def _hours_in_stock(cells: _Cells, sold: Floats, groups: Ints, item: Ints) -> Floats:
+    """(S, 24) share of each hour by the series' category, had it been in stock all day.
+
+    `sold` (S, D) are the days that may be looked at. An hour without stock tells nothing;
+    a chain's plain sums would take evenings that are often sold out for quiet ones.
+    """
+    days = sold.shape[1]
+    receipts, width = cells.history.receipts, cells.width
+    store = np.repeat(np.arange(len(receipts.store_ids)), np.diff(receipts.offsets))
+    row = cells.row_of(store * width + item[receipts.sku])
+    day = receipts.t_s // DAY_SECONDS
+    mine = (row >= 0) & (day < days)
+    hour = receipts.t_s[mine] % DAY_SECONDS // HOUR_SECONDS
+    cell = (row[mine].astype(np.int64) * days + day[mine]) * 24 + hour
+    units = np.bincount(cell, receipts.quantity[mine], len(sold) * days * 24)
+    # A whole hour counts as in stock from its middle on.
+    gone = np.stack([cells.out_of_stock_in(h, days) for h in range(24)], axis=2)
+    member = cells.keys % width
+    by_item = np.zeros(width, dtype=np.int64)
+    by_item[item] = groups
+    series = np.repeat(np.arange(len(sold)), days)
+    restored = HourlyUnconstrain().restore(
+        units.reshape(-1, 24).astype(np.float64),
+        gone.reshape(-1, 24) < 0.5,
+        series,
+        by_item[member][series],
+    )
+    return np.asarray(restored.profile[by_item[member]])
+
+
 class _Cells:
     """Side tables spread over the chosen series and days."""
 
@@ -150,17 +195,25 @@ class _Cells:
             return out
         row = self._rows(table)
         begin, end = (self._seconds(table[name]) for name in ("start", "end"))
-        sums = np.concatenate([[0.0], np.cumsum(self.hours)])
-        at = np.arange(25) * HOUR_SECONDS
+        sums = np.zeros((len(self.hours), 25))
+        np.cumsum(self.hours, axis=1, out=sums[:, 1:])
         first, last = begin // DAY_SECONDS, (end - 1) // DAY_SECONDS
         for step in range(int((last - first).max(initial=0)) + 1):
             day = first + step
             midnight = day * DAY_SECONDS
-            until = np.interp(np.minimum(end - midnight, DAY_SECONDS), at, sums)
-            lost = until - np.interp(np.maximum(begin - midnight, 0), at, sums)
+            until = _at(sums, row, np.clip(end - midnight, 0, DAY_SECONDS))
+            lost = until - _at(sums, row, np.clip(begin - midnight, 0, DAY_SECONDS))
             fits = (row >= 0) & (day >= 0) & (day < self.days) & (day <= last)
             np.add.at(out, (row[fits], day[fits]), lost[fits])
         return np.minimum(out / self.members[:, None], 1.0)
+
+    def out_of_stock_in(self, hour: int, days: int) -> Floats:
+        """(S, D) share of an hour without stock, of the first `days` days."""
+        only = np.zeros((len(self.keys), 24))
+        only[:, hour] = 1.0
+        cells = copy.copy(self)
+        cells.hours, cells.days = only, days
+        return cells.out_of_stock()
 
     def promotions(self) -> Floats:
         """(S, D) depth of the price cut, by days."""
@@ -190,8 +243,11 @@ class _Cells:
         key[known] = (
             store[known].astype(np.int64) * self.width + self.item[sku[known].astype(np.int64)]
         )
-        at = np.searchsorted(self.keys[self.order], key)
-        at = np.minimum(at, len(self.keys) - 1)
+        return self.row_of(key)
+
+    def row_of(self, key: Ints) -> Ints:
+        """(N,) series of keys, -1 for what is none of the chosen."""
+        at = np.minimum(np.searchsorted(self.keys[self.order], key), len(self.keys) - 1)
         found = self.order[at]
         return np.where(self.keys[found] == key, found, -1)
 
@@ -221,3 +277,13 @@ def _plan(history: History, days: int) -> DayPlan:
     dates = (history.start_date + dt.timedelta(day) for day in range(days))
     flags = np.array([bool(told.get(day, False)) for day in dates], dtype=np.bool_)
     return dataclasses.replace(plan, holiday=flags)
+
+
+def whole_days(history: History, days: int) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """((S,) keys store · SKUs + SKU ascending, (S,) category, (S, D) in stock throughout)."""
+    groups, _ = _categories(history)
+    width = len(groups)
+    keys, _ = _sums(history, np.arange(width), width, days)
+    even = np.full((len(keys), 24), 1 / 24)
+    index = _Cells(history, np.arange(width), width, keys, days, even)
+    return keys, groups[keys % max(width, 1)], index.out_of_stock() <= 0
