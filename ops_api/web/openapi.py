@@ -84,7 +84,10 @@ def _response(endpoint: Endpoint, status: int) -> dict[str, Any]:
     media = "application/json" if good else "application/problem+json"
     schema = {"$ref": _REF.format(model=name)}
     if good and endpoint.gives:
-        return {"description": "done", "content": {endpoint.gives: {"schema": _BINARY}}}
+        return {
+            "description": "done",
+            "content": {media: {"schema": _BINARY} for media in endpoint.gives},
+        }
     return {"description": "done" if good else "refused", "content": {media: {"schema": schema}}}
 
 

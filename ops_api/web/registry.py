@@ -114,7 +114,7 @@ class Endpoint:
     limit : a rate limit in the words of flask-limiter, or the name of a setting
     takes : media types of a file that is the body, instead of JSON
     reads : makes the body out of the file and its media type, before the transaction
-    gives : media type of a file that the answer may be
+    gives : media types of a file that the answer may be
     """
 
     name: str
@@ -132,7 +132,7 @@ class Endpoint:
     limit: str = ""
     takes: tuple[str, ...] = ()
     reads: Callable[[bytes, str], Any] | None = None
-    gives: str = ""
+    gives: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.permission not in PERMISSIONS and self.permission not in {PUBLIC, ANYONE}:

@@ -146,7 +146,7 @@ def register(registry: Registry) -> None:
             handler=answer_workbook,
             statuses=(200, 404),
             answer=JsonObject,
-            gives=XLSX,
+            gives=(XLSX,),
         )
     )
 
@@ -164,7 +164,7 @@ def _export(
         statuses=(200, 404),
         answer=JsonObject,
         query=query,
-        gives=XLSX,
+        gives=(XLSX, CSV),
     )
 
 
