@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from ops_api.clock import Clock, epoch, iso
 from ops_api.database import reading, write_with_retry
 from ops_api.ledger.schema import OUTBOX
-from ops_api.webhooks.signature import sign
+from ops_api.webhooks.signature import secret_of, sign
 from ops_api.webhooks.tables import DELIVERIES, WEBHOOKS
 
 LOOK_S = 1.0
@@ -61,11 +61,15 @@ class Relay:
     ----------
     engine : Engine
     clock : Clock, the service's own
+    service_key : the setting ``SECRET_KEY``, which the webhooks' keys are derived from
     send : function, optional, that posts a message
     """
 
-    def __init__(self, engine: Engine, clock: Clock, send: Send = post_over_http) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, service_key: str, send: Send = post_over_http
+    ) -> None:
         self.engine, self.clock, self.send = engine, clock, send
+        self._key = service_key
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="webhooks")
 
@@ -98,11 +102,12 @@ class Relay:
 
     def _deliver(self, message: _Message, now: int) -> None:
         name = f"msg_{message.webhook.id}_{message.seq}"
+        secret = secret_of(message.webhook.secret, message.webhook.id, self._key)
         headers = {
             "Content-Type": "application/json",
             "webhook-id": name,
             "webhook-timestamp": str(now),
-            "webhook-signature": sign(message.webhook.secret, name, now, message.body),
+            "webhook-signature": sign(secret, name, now, message.body),
         }
         status = self.send(message.webhook.url, message.body, headers)
         write_with_retry(self.engine, lambda connection: _note(connection, message, status, now))

@@ -17,7 +17,7 @@ from ops_api.web.body import Strict
 from ops_api.web.fields import Cursor, Limit, OptionalId
 from ops_api.web.registry import Call, Chain, Endpoint, Registry, unknown_document
 from ops_api.web.schemas import Empty, JsonObject
-from ops_api.webhooks.signature import new_secret
+from ops_api.webhooks.signature import DERIVED, new_nonce, secret_of
 from ops_api.webhooks.tables import DELIVERIES, WEBHOOKS
 from policies.domain.errors import InvalidInput
 
@@ -62,6 +62,7 @@ def register(registry: Registry) -> None:
         ("webhook_create", "/webhooks", create, NewWebhook, 201),
         ("webhook_disable", "/webhooks/{id}:disable", disable, Empty, 200),
         ("webhook_enable", "/webhooks/{id}:enable", enable, Empty, 200),
+        ("webhook_rotate", "/webhooks/{id}:rotate", rotate, Empty, 200),
         ("webhook_redeliver", "/webhooks/{id}:redeliver", redeliver, Empty, 200),
     ):
         registry.add(
@@ -113,12 +114,12 @@ def create(call: Call) -> dict[str, Any]:
     if body.location:
         require_location(call.connection, body.location)
     name = "WH-" + derived_id(call.key)[:13]
-    secret = new_secret()
+    kept = new_nonce()
     call.connection.execute(
         insert(WEBHOOKS).values(
             id=name,
             url=body.url,
-            secret=secret,
+            secret=kept,
             topics=json.dumps(body.topics),
             location=body.location,
             is_active=True,
@@ -127,7 +128,17 @@ def create(call: Call) -> dict[str, Any]:
         )
     )
     _audit(call, name, "webhook.create")
+    secret = secret_of(kept, name, call.settings.secret_key)
     return {"id": name, "url": body.url, "secret": secret}
+
+
+def rotate(call: Call) -> dict[str, Any]:
+    """Give a webhook a new secret; it is shown now and never again, the old one ends."""
+    _require(call)
+    name, kept = call.path["id"], new_nonce()
+    call.connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == name).values(secret=kept))
+    _audit(call, name, "webhook.rotate")
+    return {"id": name, "secret": secret_of(kept, name, call.settings.secret_key)}
 
 
 def disable(call: Call) -> dict[str, Any]:
@@ -200,4 +211,5 @@ def _check_url(url: str, *, plain_too: bool) -> None:
 
 def _shown(row: Any) -> dict[str, Any]:
     out = {k: iso(v) if k.endswith("_at") else v for k, v in row._mapping.items() if k != "secret"}
-    return out | {"topics": json.loads(row.topics)}
+    derived = row.secret.startswith(DERIVED)
+    return out | {"topics": json.loads(row.topics), "is_secret_derived": derived}

@@ -11,11 +11,31 @@ import secrets
 from policies.domain.errors import InvalidInput
 
 PREFIX = "whsec_"
+DERIVED = "derived:"
 
 
-def new_secret() -> str:
-    """A key of 32 random bytes in the specification's form."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+def new_nonce() -> str:
+    """What the database keeps of a webhook's key: nothing without the service's own."""
+    return DERIVED + secrets.token_hex(16)
+
+
+def secret_of(kept: str, webhook: str, service_key: str) -> str:
+    """The key of a webhook in the specification's form.
+
+    It is derived from the service's key, which stands in the environment alone: who reads
+    the database, or a backup of it, can sign nothing. A key kept as it is, from before
+    this was so, is returned as it is.
+
+    Parameters
+    ----------
+    kept : the column ``secret`` of the webhook
+    service_key : the setting ``SECRET_KEY``
+    """
+    if not kept.startswith(DERIVED):
+        return kept
+    label = f"storetwin webhook\0{webhook}\0{kept}".encode()
+    key = hmac.new(service_key.encode(), label, hashlib.sha256).digest()
+    return PREFIX + base64.b64encode(key).decode()
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:

@@ -12,7 +12,7 @@ WEBHOOKS = Table(
     METADATA,
     Column("id", ID, primary_key=True),
     Column("url", String(400), nullable=False),
-    # The key that signs; it has to be at hand, so it can't be hashed.
+    # A nonce: the key that signs is derived from it and the service's own key.
     Column("secret", String(120), nullable=False),
     Column("topics", Text, nullable=False),
     Column("location", ID, nullable=False),

@@ -11,13 +11,15 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from ops_api.ledger.schema import OUTBOX
 from ops_api.webhooks.relay import Relay, fan_out
-from ops_api.webhooks.signature import sign
+from ops_api.webhooks.signature import secret_of, sign
+from ops_api.webhooks.tables import WEBHOOKS
 from tests.integration.api_service import Rig, make_rig
 
+KEY = "a test key of good length"
 STORE, OTHER, SKU = "S0001", "S0002", "K00001"
 
 
@@ -75,7 +77,7 @@ def test_the_signature_is_that_of_the_specification():
 
 def test_what_was_asked_for_arrives_signed_and_nothing_else(rig):
     receiver = Receiver()
-    relay = Relay(rig.engine, rig.clock, receiver)
+    relay = Relay(rig.engine, rig.clock, KEY, receiver)
     sell(rig)
     drain(relay)
     hook(rig, receiver, topics=["sales.*"], location=STORE)
@@ -96,14 +98,14 @@ def test_a_receiver_that_fails_gets_everything_later_in_order(rig):
     for place in (STORE, OTHER, STORE, STORE, OTHER):
         sell(rig, place)
     receiver.status = 500
-    assert Relay(rig.engine, rig.clock, receiver).look() == 2
-    assert Relay(rig.engine, rig.clock, receiver).look() == 0
+    assert Relay(rig.engine, rig.clock, KEY, receiver).look() == 2
+    assert Relay(rig.engine, rig.clock, KEY, receiver).look() == 0
     rig.clock.forward(seconds=5)
     receiver.status = 0
-    assert Relay(rig.engine, rig.clock, receiver).look() == 2
+    assert Relay(rig.engine, rig.clock, KEY, receiver).look() == 2
     receiver.status = 200
     rig.clock.forward(minutes=5)
-    relay = Relay(rig.engine, rig.clock, receiver)
+    relay = Relay(rig.engine, rig.clock, KEY, receiver)
     assert drain(relay) == 5
     by_place: dict[str, list[int]] = defaultdict(list)
     for one in receiver.got:
@@ -119,7 +121,7 @@ def test_a_row_that_commits_late_is_not_skipped(rig):
     """Its number is lower than one that was delivered before it."""
     receiver = Receiver()
     hook(rig, receiver, topics=["test.late"])
-    relay = Relay(rig.engine, rig.clock, receiver)
+    relay = Relay(rig.engine, rig.clock, KEY, receiver)
     row = {"topic": "test.late", "location": "", "recorded_at": 1, "payload": "{}"}
     with rig.engine.begin() as connection:
         connection.execute(insert(OUTBOX).values(seq=5_000, **row))
@@ -143,8 +145,8 @@ def test_a_killed_relay_sends_again_rather_than_never(rig):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Relay(rig.engine, rig.clock, dies).look()
-    assert drain(Relay(rig.engine, rig.clock, receiver)) == 1
+        Relay(rig.engine, rig.clock, KEY, dies).look()
+    assert drain(Relay(rig.engine, rig.clock, KEY, receiver)) == 1
     assert len({one["id"] for one in receiver.got}) == 1
     assert len(receiver.got) == 2
 
@@ -154,7 +156,7 @@ def test_after_the_last_attempt_a_message_is_given_up_and_can_be_sent_anew(rig):
     name = hook(rig, receiver)
     sell(rig)
     receiver.status = 500
-    relay = Relay(rig.engine, rig.clock, receiver)
+    relay = Relay(rig.engine, rig.clock, KEY, receiver)
     sent = 0
     for _ in range(12):
         sent += relay.look()
@@ -197,3 +199,38 @@ def test_two_relays_fan_out_each_row_once(rig):
         assert fan_out(connection, now) > 0
     with rig.engine.begin() as connection:
         assert fan_out(connection, now) == 0
+
+
+def test_the_database_holds_no_key_that_signs(rig):
+    """What is kept derives to nothing without the service's key; a new one ends the old."""
+    receiver = Receiver()
+    name = hook(rig, receiver)
+    with rig.engine.connect() as connection:
+        kept = connection.execute(select(WEBHOOKS.c.secret)).scalar_one()
+    assert receiver.secret not in kept
+    assert secret_of(kept, name, KEY) == receiver.secret
+    assert secret_of(kept, name, KEY + "x") != receiver.secret
+    assert secret_of(kept, "WH-other", KEY) != receiver.secret
+    old = receiver.secret
+    renewed = rig.post("admin", f"/webhooks/{name}:rotate")
+    assert renewed.status_code == 200
+    receiver.secret = renewed.json["secret"]
+    assert receiver.secret != old
+    sell(rig)
+    assert drain(Relay(rig.engine, rig.clock, KEY, receiver)) > 0
+    assert receiver.got
+
+
+def test_a_key_kept_as_it_was_still_signs_and_the_list_says_so(rig):
+    receiver = Receiver()
+    name = hook(rig, receiver)
+    receiver.secret = "whsec_" + base64.b64encode(b"x" * 32).decode()
+    with rig.engine.begin() as connection:
+        connection.execute(update(WEBHOOKS).values(secret=receiver.secret))
+    shown = rig.get("admin", "/webhooks")
+    assert [row["is_secret_derived"] for row in shown.json["webhooks"]] == [False]
+    assert receiver.secret not in shown.text
+    sell(rig)
+    assert drain(Relay(rig.engine, rig.clock, KEY, receiver)) > 0
+    rig.post("admin", f"/webhooks/{name}:rotate")
+    assert rig.get("admin", "/webhooks").json["webhooks"][0]["is_secret_derived"]

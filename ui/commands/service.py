@@ -168,7 +168,7 @@ def serve(
     server = make_server(app, Serving(), port, host)
     typer.echo(f"storetwin is at http://{host}:{server.port}")
     engine = app.extensions["storetwin"].engine
-    workers = (NeedsWorker(engine, clock), Relay(engine, clock))
+    workers = (NeedsWorker(engine, clock), Relay(engine, clock, secret))
 
     def ready() -> None:
         for worker in workers:
