@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import create_model
 from sqlalchemy import select
 
+from ops_api.errors import BatchTooLarge
 from ops_api.ledger.rows import derived_id
 from ops_api.masterdata.service import require_location
 from ops_api.transfers.routes import act_of
@@ -69,6 +70,7 @@ LISTS = {
     "data_quality_findings": "findings",
 }
 """Lists that go out as they are, by endpoint: the member of the answer that holds the rows."""
+_ALL = MOST_ROWS + 1
 Form = Literal["xlsx", "csv", "csv-gb18030"]
 
 
@@ -193,16 +195,25 @@ def _pages(source: Endpoint, call: Call, member: str) -> Iterable[dict[str, Any]
     asked = call.query
     fields = set(type(asked).model_fields)
     if "limit" in fields:
-        asked = asked.model_copy(update={"limit": 1_000})
+        # Documents come in one page, for most of their lists have no cursor. The limit of a
+        # request is for what a client reads at once, so it does not bind here.
+        page = 1_000 if "after" in fields else _ALL
+        asked = asked.model_copy(update={"limit": page})
     left = MOST_ROWS
-    while left > 0:
+    while True:
         call.query = asked
         answer: Any = source.handler(call)
         body = answer.body if isinstance(answer, Answer) else answer
         rows = body[member]
-        yield from rows[:left]
+        if len(rows) > left:
+            raise BatchTooLarge(
+                f"the list has more than {MOST_ROWS} rows",
+                field="limit",
+                remedy="name a place, a state or a time",
+            )
+        yield from rows
         left -= len(rows)
-        if body.get("next") is None or "after" not in fields:
+        if "after" not in fields or body.get("next") is None:
             return
         asked = asked.model_copy(update={"after": body["next"]})
 

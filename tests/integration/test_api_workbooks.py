@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from sqlalchemy import insert
 
 from ops_api.masterdata.service import load_network, read_network
+from ops_api.transfers.tables import TRANSFERS
 from ops_api.workbooks.files import CSV, XLSX
 from scenarios.history.generate import generate_chain
 from tests.integration.api_service import Rig, make_rig
@@ -240,3 +242,27 @@ def test_every_list_goes_out_as_a_file_within_the_same_reach(rig):
     assert len(table(export(rig, "clerk2", "transfers"))) <= 1
     moves = table(export(rig, "boss", "movements?limit=2"))
     assert len(moves) == 1 + sum(int(rig.network.shape[0]) for _ in rig.network.skus.ids)
+
+
+def test_a_list_of_documents_goes_out_whole_however_long_it_is(rig):
+    """1,203 transfers, three more than a page of the list and a cursor it does not have."""
+    row = {
+        "kind": "replenish",
+        "state": "closed",
+        "origin": "W01",
+        "destination": STORE,
+        "source": "",
+        "route_id": "",
+        "note": "",
+        "value_cents": 0,
+        "need_detected_at": 0,
+        "created_at": 0,
+        "created_by": "",
+        "approved_by": "",
+        "version": 1,
+    }
+    with rig.engine.begin() as connection:
+        connection.execute(insert(TRANSFERS), [row | {"id": f"T{i:05d}"} for i in range(1_203)])
+    rows = table(export(rig, "boss", "transfers"))
+    assert len({line[rows[0].index("id")] for line in rows[1:]}) == 1_203
+    assert len(rig.get("boss", "/transfers?limit=1000").json["transfers"]) == 1_000
