@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from policies.delivery import DeliveryCalendar
 from policies.domain.decision import (
     SUPPLIER,
     Decision,
@@ -16,11 +18,15 @@ from policies.domain.decision import (
     LineKind,
     ProposalLines,
     Reason,
+    Route,
+    Unserved,
 )
 from policies.domain.forecast import Forecast, SalesPanel
-from policies.domain.network import DAY_SECONDS, LocationKind, Network
+from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.ports import Allocator, Forecaster, Replenisher, Router, TransferPolicy
 from policies.domain.view import NetworkView
+from policies.routing.loading import UNCHANGED, Loading
+from policies.routing.rules import AS_GIVEN, RoutingRules
 
 Int32s = npt.NDArray[np.int32]
 Int8s = npt.NDArray[np.int8]
@@ -35,13 +41,18 @@ class PolicyBundle:
     name, version : str
     forecaster, replenisher, allocator, transfer, router
         One member of each family; `transfer` and `router` may be None.
-    review_weekdays : tuple of int
-        Weekdays (Monday = 0) on which a store may be reviewed; with one review a
-        week the stores are spread over them, with seven each store is due daily.
     reviews_per_week : int
         How often each store is reviewed.
     forecast_every_days : int
         Age at which the forecast is issued anew.
+    delivery_days : int
+        Weekdays on which stores are reviewed at all.
+    delivery_patterns : tuple of (store id, seven 0/1 from Monday on)
+        Reviews of stores that have weekdays of their own.
+    loading : Loading
+        What is put off and what rides ahead; needs a router.
+    rules : RoutingRules
+        Trucks of a night, which the twin keeps to as well.
     """
 
     name: str
@@ -53,6 +64,15 @@ class PolicyBundle:
     version: str = "1"
     reviews_per_week: int = 7
     forecast_every_days: int = 7
+    delivery_days: int = 7
+    delivery_patterns: tuple[tuple[str, str], ...] = ()
+    loading: Loading = UNCHANGED
+    rules: RoutingRules = AS_GIVEN
+
+    @cached_property
+    def calendar(self) -> DeliveryCalendar:
+        """On which evenings each location is reviewed."""
+        return DeliveryCalendar(self.reviews_per_week, self.delivery_days, self.delivery_patterns)
 
     @property
     def params_sha256(self) -> str:
@@ -65,6 +85,9 @@ class PolicyBundle:
             self.router,
             self.reviews_per_week,
             self.forecast_every_days,
+            self.calendar,
+            self.loading,
+            self.rules,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -79,42 +102,14 @@ class PolicyBundle:
         lines = order_lines(view, wanted, granted, reason)
         if self.transfer is not None:
             lines = ProposalLines.concat(lines, self.transfer.transfers(view, granted))
-        routes, unserved = self.router.routes(view, lines) if self.router else ((), ())
+        routes: tuple[Route, ...] = ()
+        unserved: tuple[Unserved, ...] = ()
+        if self.router is not None:
+            lines, routes, unserved = self.loading.settle(view, lines, granted, self.router)
         header = DecisionHeader(
             self.name, self.version, self.params_sha256, view.digest(), view.as_of_s
         )
         return Decision(header, lines, routes, unserved)
-
-
-def review_due(network: Network, day: int, reviews_per_week: int) -> npt.NDArray[np.bool_]:
-    """(L,) bool: whose review falls in the evening of day number `day`.
-
-    A warehouse is due daily. Stores with n reviews a week are due on n evenly spread
-    weekdays. Each warehouse's stores are divided into seven sectors by direction, and a
-    sector shares its days, so that the stores of one day lie on common tours.
-    """
-    is_slot = np.zeros(7, dtype=np.bool_)
-    is_slot[(np.arange(reviews_per_week) * 7) // reviews_per_week] = True
-    weekday = (network.start_date.weekday() + day) % 7
-    due = is_slot[(weekday - network.delivery_sector) % 7]
-    out: npt.NDArray[np.bool_] = due | (network.locations.kind == LocationKind.WAREHOUSE)
-    return out
-
-
-def protection_days(network: Network, day: int, reviews_per_week: int) -> npt.NDArray[np.int32]:
-    """(L,) int32: days from the evening of `day` until the next review's order arrives.
-
-    A store's order leaves in the night and arrives the next day, so its interval is the
-    days to its next review + 1. A warehouse (and a store that suppliers serve) is
-    reviewed daily: 1 + the 90 % quantile of its suppliers' lead times, all pooled.
-    """
-    ahead = np.zeros(network.shape[0], dtype=np.int32)
-    for step in range(7, 0, -1):
-        ahead[review_due(network, day + step, reviews_per_week)] = step
-    table = np.maximum(network.suppliers.lead_time_days, 1)
-    lead = int(np.ceil(np.quantile(table, 0.9))) if table.size else 1
-    out: npt.NDArray[np.int32] = ahead + np.where(network.locations.source >= 0, 1, lead)
-    return out.astype(np.int32)
 
 
 def order_lines(

@@ -24,6 +24,7 @@ _WHY = {
     Reason.WAREHOUSE_COVER: ("仓库覆盖天数不足", "the warehouse covers too few days"),
     Reason.CONSTANT_ORDER: ("固定订量", "a constant order"),
     Reason.BELOW_SAFETY_LINE: ("日内低于安全线", "below the safety line during the day"),
+    Reason.RIDES_AHEAD: ("车有余位，提前配送", "the truck has room, so it rides ahead"),
 }
 
 

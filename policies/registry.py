@@ -15,6 +15,7 @@ from policies.allocation.fair_share import FairShare
 from policies.allocation.marginal_value import MarginalValue
 from policies.allocation.proportional import Proportional
 from policies.bundle import PolicyBundle
+from policies.delivery import DeliveryCalendar
 from policies.domain.errors import InvalidInput
 from policies.domain.ports import Allocator, Replenisher, Router, TransferPolicy
 from policies.forecasting.seasonal import SeasonalBaseline
@@ -28,6 +29,8 @@ from policies.replenishment.one_period import MyopicOrder, Newsvendor
 from policies.replenishment.orders import OrderRules
 from policies.replenishment.perishable import PerishableBaseStock
 from policies.replenishment.reorder import ModifiedReorder, ReorderBatches
+from policies.routing.loading import Loading
+from policies.routing.rules import RoutingRules
 from policies.routing.savings import SavingsRouter
 from policies.transfer.min_cost_flow import MinCostFlowTransfer
 
@@ -39,7 +42,30 @@ _COMMON: dict[str, Any] = {
     "shrink_days": 14.0,
     "lateral_transfers": False,
     "allocation": "fair-share",
+    "delivery_days": 7,
+    "delivery_patterns": None,
+    "tour_metres": 36_000,
+    "trucks_share": 1.0,
+    "rounds": None,
+    "stability_metres": 0,
+    "drop_penalty": None,
+    "minimum_fill_share": 0.0,
+    "fill_up_share": 0.0,
+    "fill_up_days": 7,
 }
+ROUTING = (
+    "delivery_days",
+    "delivery_patterns",
+    "tour_metres",
+    "trucks_share",
+    "rounds",
+    "stability_metres",
+    "drop_penalty",
+    "minimum_fill_share",
+    "fill_up_share",
+    "fill_up_days",
+)
+"""Parameters of delivery, loading and routing, which every bundle has."""
 ALLOCATORS: dict[str, Callable[[], Allocator]] = {
     "fair-share": FairShare,
     "marginal-value": MarginalValue,
@@ -181,6 +207,10 @@ def build_bundle(
             field="policy.params.allocation",
             remedy=_nearest(str(full["allocation"]), ALLOCATORS),
         )
+    calendar = DeliveryCalendar.of(
+        int(full["reviews_per_week"]), int(full["delivery_days"]), full["delivery_patterns"]
+    )
+    rules = _routing_rules(full)
     return PolicyBundle(
         name=name,
         forecaster=SeasonalBaseline(
@@ -189,8 +219,31 @@ def build_bundle(
         replenisher=recipe.replenisher(full),
         allocator=ALLOCATORS[full["allocation"]](),
         transfer=transfer or (MinCostFlowTransfer() if full["lateral_transfers"] else None),
-        router=router or SavingsRouter(),
-        reviews_per_week=int(full["reviews_per_week"]),
+        router=router or SavingsRouter(tour_metres=int(full["tour_metres"]), rules=rules),
+        reviews_per_week=calendar.reviews_per_week,
+        delivery_days=calendar.delivery_days,
+        delivery_patterns=calendar.patterns,
+        loading=_loading(full),
+        rules=rules,
+    )
+
+
+def _routing_rules(full: Params) -> RoutingRules:
+    rounds = full["rounds"]
+    return RoutingRules(
+        trucks_share=float(full["trucks_share"]),
+        rounds=None if rounds is None else int(rounds),
+        stability_metres=int(full["stability_metres"]),
+    )
+
+
+def _loading(full: Params) -> Loading:
+    penalty = full["drop_penalty"]
+    return Loading(
+        drop_penalty=None if penalty is None else float(penalty),
+        minimum_fill_share=float(full["minimum_fill_share"]),
+        fill_up_share=float(full["fill_up_share"]),
+        fill_up_days=int(full["fill_up_days"]),
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from policies.bundle import PolicyBundle, order_lines, protection_days
+from policies.bundle import PolicyBundle, order_lines
+from policies.delivery import EVERY_DAY
 from policies.domain.decision import ProposalLines
 from policies.domain.forecast import Forecast
 from policies.domain.network import Network
@@ -180,5 +181,5 @@ def _stock(network: Network, forecast: Forecast, rng: np.random.Generator) -> di
         "backorders": nothing,
         "reserved": nothing,
         "review_due": np.ones(network.shape[0], dtype=np.bool_),
-        "protection_days": protection_days(network, _AS_OF_DAY, 7),
+        "protection_days": EVERY_DAY.protection_days(network, _AS_OF_DAY),
     }

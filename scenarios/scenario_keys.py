@@ -132,7 +132,7 @@ _ANNOTATED: dict[str, tuple[type, ...]] = {
 }
 
 
-_NAMED = ("allocation",)
+_NAMED: dict[str, tuple[type, ...]] = {"allocation": (str,), "delivery_patterns": (dict,)}
 
 
 def check_keys(values: dict[str, Any], source: str) -> None:
@@ -175,7 +175,8 @@ def check_keys(values: dict[str, Any], source: str) -> None:
     _check_table(policy, POLICY, "policy.", source)
     for key, value in policy.get("params", {}).items():
         # A name, as of an allocation, is judged by the registry, which knows them all.
-        if isinstance(value, str) and key in _NAMED:
+        # So are weekdays by store, by the delivery calendar.
+        if isinstance(value, _NAMED.get(key, ())):
             continue
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             raise _wrong(f"policy.params.{key}", value, "number or boolean", source)

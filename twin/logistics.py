@@ -76,6 +76,7 @@ class Logistics:
     floor : Floor
     watcher : Watcher
     seed, replication : int, for supplier lead times
+    trucks : (W,) int32, trucks that drive; default all of the network's
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Logistics:
         watcher: Watcher,
         seed: int,
         replication: int,
+        trucks: IntArray | None = None,
     ) -> None:
         self.env = env
         self.scenario = scenario
@@ -100,14 +102,15 @@ class Logistics:
         self.trucks: dict[int, simpy.Resource] = {}
         self.docks: dict[int, simpy.Resource] = {}
         self.pickers: dict[int, simpy.Resource] = {}
+        driving = fleet.trucks if trucks is None else trucks
         for w, place in enumerate(self.network.warehouses.tolist()):
-            if w >= len(fleet.trucks) or fleet.trucks[w] < 1:
+            if w >= len(driving) or driving[w] < 1:
                 raise ScenarioInvalid(
                     f"warehouse {self.network.locations.ids[place]} has no truck",
                     field="network.fleet.trucks",
                     remedy="give each warehouse at least one truck",
                 )
-            self.trucks[place] = simpy.Resource(env, int(fleet.trucks[w]))
+            self.trucks[place] = simpy.Resource(env, int(driving[w]))
             self.docks[place] = simpy.Resource(env, self.rules.docks)
             self.pickers[place] = simpy.Resource(env, self.rules.pickers)
         many = scenario.store.receivers

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from policies.bundle import PolicyBundle, protection_days, review_due
+from policies.bundle import PolicyBundle
 from policies.domain.decision import Decision, LineKind
 from policies.domain.forecast import Forecast
 from policies.domain.network import DAY_SECONDS, IntArray
@@ -18,6 +18,9 @@ from twin.arrays import Stock
 from twin.loads import Load, comply, group, split
 from twin.panel import GrowingPanel
 from twin.scenario import Scenario
+
+NIGHTS = 7
+"""Nights whose tours a view tells of: each store with a weekly review is among them."""
 
 
 class Planner:
@@ -43,6 +46,7 @@ class Planner:
         self.seconds = {"forecast": 0.0, "view": 0.0, "decide": 0.0}
         self._made_of_days = 0
         self.made = 0
+        self.recent: list[list[tuple[int, ...]]] = []
         frictions = scenario.frictions
         staff = frictions.refuse_share + frictions.edit_share + frictions.delay_share
         self._staff_keys = (
@@ -72,6 +76,7 @@ class Planner:
         view = self.view(stock, now, is_hashed=is_hashed)
         viewed = time.perf_counter()
         decision = self.bundle.decide(view)
+        self._remember([route.stops for route in decision.routes])
         self.seconds["view"] += viewed - began
         self.seconds["decide"] += time.perf_counter() - viewed
         return decision
@@ -79,7 +84,6 @@ class Planner:
     def view(self, stock: Stock, now: int, *, is_hashed: bool = True) -> NetworkView:
         """The book as it is now, without a copy: it is true until the plan has been made."""
         network, day = self.scenario.network, now // DAY_SECONDS
-        reviews = self.bundle.reviews_per_week
         return NetworkView(
             as_of_s=now,
             network=network,
@@ -88,25 +92,29 @@ class Planner:
             on_order=_read_only(stock.on_order),
             backorders=_read_only(stock.waiting),
             reserved=_read_only(stock.reserved),
-            review_due=review_due(network, day, reviews),
+            review_due=self.bundle.calendar.review_due(network, day),
             protection_days=self.protection(day),
             forecast=self.forecast,
             is_hashed=is_hashed,
             is_vouched=True,
+            recent_routes=tuple(stops for night in self.recent for stops in night),
         )
 
+    def _remember(self, tours: list[tuple[int, ...]]) -> None:
+        """The newest night first, a week of them; nothing where nobody asks."""
+        if self.bundle.rules.stability_metres:
+            self.recent = [sorted(tours), *self.recent[: NIGHTS - 1]]
+
     def protection(self, day: int) -> npt.NDArray[np.int32]:
-        """(L,) int32: as in :func:`policies.bundle.protection_days`.
+        """(L,) int32: as the bundle's calendar has it.
 
         In a direct scenario with lead time L: days to the next review + L.
         """
-        network, reviews = self.scenario.network, self.bundle.reviews_per_week
+        network, calendar = self.scenario.network, self.bundle.calendar
         if not self.scenario.direct:
-            return protection_days(network, day, reviews)
-        ahead = np.zeros(network.shape[0], dtype=np.int32)
-        for step in range(7, 0, -1):
-            ahead[review_due(network, day + step, reviews)] = step
-        return ahead + np.int32(self.scenario.direct_lead_time_days)
+            return calendar.protection_days(network, day)
+        ahead = calendar.days_to_next(network, day)
+        return (ahead + self.scenario.direct_lead_time_days).astype(np.int32)
 
     def loads(self, decision: Decision, now: int) -> list[Load]:
         """Tonight's loads: what staff let through, and what they put off until tomorrow."""

@@ -172,10 +172,11 @@ class World:
         """Processes; with a tape, all they do to the world is noted."""
         where = (self.env, self.scenario)
         draws = (self.seed, self.replication)
+        trucks = self.bundle.rules.trucks(self.scenario.network)
         if self.tape is None:
-            return Logistics(*where, self.floor, self.recorder, *draws)
+            return Logistics(*where, self.floor, self.recorder, *draws, trucks)
         floor, watcher = TapedFloor(self.floor, self.tape), TapedWatcher(self.recorder, self.tape)
-        return Logistics(*where, floor, watcher, *draws)
+        return Logistics(*where, floor, watcher, *draws, trucks)
 
     def _feed(self, feed: Feed, day: int) -> None:
         began = time.perf_counter()

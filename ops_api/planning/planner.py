@@ -26,6 +26,7 @@ from ops_api.planning.documents import PlanHead, PlanRows, plan_rows
 from ops_api.planning.executor import accept_small
 from ops_api.planning.facts import pack_forecast, unpack_forecast
 from ops_api.planning.ledger_columns import LedgerReader
+from ops_api.planning.recent import recent_tours
 from ops_api.planning.releases import ACTIVE, PILOT, SHADOW, checked, releases_in
 from ops_api.planning.safety import safety_units, store_lines
 from ops_api.planning.tables import (
@@ -226,9 +227,10 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
             connection,
             night.network,
             night.as_of_s,
-            reviews_per_week=bundle.reviews_per_week,
+            calendar=bundle.calendar,
             forecast=forecast,
             scope=scope,
+            recent_routes=_recent(connection, night, bundle),
         )
     decision = bundle.decide(view)
     state = "shadow" if release.state == SHADOW else "open"
@@ -249,6 +251,14 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
         keep_counts(connection, found, night.now)
         _say_left_out(connection, plan_id, found)
         _finish(connection, plan_id, view, decision, rows, night.now, started)
+
+
+def _recent(
+    connection: Connection, night: _Night, bundle: PolicyBundle
+) -> tuple[tuple[int, ...], ...]:
+    if not bundle.rules.stability_metres:
+        return ()
+    return recent_tours(connection, night.network, night.as_of_s // DAY_SECONDS)
 
 
 def current_forecast(

@@ -23,7 +23,7 @@ from ops_api.planning.blocked import blocked_units
 from ops_api.planning.ledger_columns import LedgerReader
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
 from ops_api.transfers.tables import TRANSFER_LINES, TRANSFERS
-from policies.bundle import protection_days, review_due
+from policies.delivery import EVERY_DAY, DeliveryCalendar
 from policies.domain.errors import InvalidInput
 from policies.domain.forecast import Forecast, SalesPanel
 from policies.domain.ledger import CUSTOMER, MovementColumns, MovementKind
@@ -58,10 +58,11 @@ def view_from_sql(
     as_of_s: int,
     known_at_s: int | None = None,
     *,
-    reviews_per_week: int = 7,
+    calendar: DeliveryCalendar = EVERY_DAY,
     forecast: Forecast | None = None,
     scope: BoolArray | None = None,
     everyone_due: bool = False,
+    recent_routes: tuple[tuple[int, ...], ...] = (),
 ) -> NetworkView:
     """The network as the service's book shows it.
 
@@ -70,13 +71,14 @@ def view_from_sql(
     as_of_s : int, seconds of wall clock since day 0
     known_at_s : int or None, rows recorded later do not count; None = `as_of_s`
     everyone_due : review every location, for a decision out of turn
+    recent_routes : tours of the last nights, where the policy minds changed ones
     """
     book = book_from_sql(connection, network, Moment.of(network, as_of_s, known_at_s))
     places = network.shape[0]
     due = (
         np.ones(places, dtype=np.bool_)
         if everyone_due
-        else review_due(network, as_of_s // DAY_SECONDS, reviews_per_week)
+        else calendar.review_due(network, as_of_s // DAY_SECONDS)
     )
     return NetworkView(
         as_of_s=as_of_s,
@@ -88,9 +90,10 @@ def view_from_sql(
         reserved=book.reserved.astype(np.int32),
         blocked=book.blocked.astype(np.int32) if book.blocked.any() else None,
         review_due=due,
-        protection_days=protection_days(network, as_of_s // DAY_SECONDS, reviews_per_week),
+        protection_days=calendar.protection_days(network, as_of_s // DAY_SECONDS),
         scope=scope,
         forecast=forecast,
+        recent_routes=recent_routes,
     )
 
 

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from policies.allocation.scarce import Scarce, divide
@@ -16,6 +17,7 @@ from policies.domain.network import IntArray
 from policies.domain.view import NetworkView
 from policies.replenishment.levels import Floats, require_forecast
 
+Ints = npt.NDArray[np.int64]
 _LARGE_MEAN = 300.0
 
 
@@ -80,6 +82,22 @@ def _share(
             after = min(pack[k], want[best, k] - out[best, k])
             at = position[best, k] + out[best, k]
             values[best] = _worth(at, after, mean[best, k], ratio[best, k])
+    return out
+
+
+@njit(cache=True)
+def expected_sold(position: Ints, units: Ints, mean: Floats, ratio: Floats) -> Floats:
+    """(N,) float64: how many of the next `units` beyond `position` meet demand, expected.
+
+    Parameters
+    ----------
+    position, units : (N,) int64, base units
+    mean, ratio : (N,) float64, demand's mean and its variance / mean
+    """
+    out = np.empty(len(position))
+    for i in range(len(position)):
+        share = _worth(position[i], units[i], mean[i], ratio[i])
+        out[i] = max(share, 0.0) * units[i]
     return out
 
 

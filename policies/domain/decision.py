@@ -35,6 +35,7 @@ class Reason(enum.IntEnum):
     WAREHOUSE_COVER = 6
     CONSTANT_ORDER = 7
     BELOW_SAFETY_LINE = 8
+    RIDES_AHEAD = 9
 
 
 @dataclass(frozen=True)

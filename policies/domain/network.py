@@ -258,6 +258,10 @@ class Network:
     @cached_property
     def delivery_sector(self) -> npt.NDArray[np.intp]:
         """(L,) 0 … 6: direction of a store from its warehouse, seven sectors of equal count."""
+        return self.sectors(7)
+
+    def sectors(self, count: int) -> npt.NDArray[np.intp]:
+        """(L,) 0 … `count` − 1: direction of a store from its warehouse, equally many each."""
         places = self.locations
         sector = np.zeros(self.shape[0], dtype=np.intp)
         for warehouse in self.warehouses:
@@ -268,7 +272,7 @@ class Network:
             angle = np.arctan2(north, east * np.cos(np.radians(places.latitude[warehouse])))
             rank = np.empty(len(mine), dtype=np.intp)
             rank[np.argsort(angle, kind="stable")] = np.arange(len(mine))
-            sector[mine] = rank * 7 // max(len(mine), 1)
+            sector[mine] = rank * count // max(len(mine), 1)
         return sector
 
     @cached_property

@@ -40,6 +40,8 @@ class NetworkView:
     is_hashed : bool, False = no digest (a simulation that keeps no decisions)
     is_vouched : bool, True = its maker knows that no number is negative (the twin, which
         has done every movement itself); a check reads all arrays again
+    recent_routes : tuple of tuples of int, stops of the tours of the last seven nights as
+        axis indices, the newest night first
     """
 
     as_of_s: int
@@ -57,6 +59,7 @@ class NetworkView:
     expires: IntArray | None = None
     is_vouched: bool = False
     blocked: IntArray | None = None
+    recent_routes: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.network.shape
@@ -154,6 +157,8 @@ class NetworkView:
             if isinstance(value, np.ndarray):
                 sha.update(item.name.encode())
                 sha.update(np.ascontiguousarray(value).data)
+        if self.recent_routes:
+            sha.update(repr(self.recent_routes).encode())
         if self.forecast is not None:
             sha.update(self.forecast.digest().encode())
         return sha.hexdigest()

@@ -21,13 +21,13 @@ from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
 from policies.domain.decision import ProposalLines, Route, Unserved
 from policies.domain.errors import InvalidInput
-from policies.domain.network import DAY_SECONDS
 from policies.domain.view import NetworkView
 from policies.routing.fleet import as_fleet
-from policies.routing.problem import NO_LIMIT, Ints, Plan, RoutingProblem, plan_metres, problems_of
+from policies.routing.problem import NO_LIMIT, Ints, Plan, RoutingProblem, plan_metres
 from policies.routing.ruin_recreate import RuinRecreate
+from policies.routing.rules import AS_GIVEN, RoutingRules, planned
 from policies.routing.savings import SavingsRouter
-from policies.routing.schedule import as_routes, impossible, schedule
+from policies.routing.schedule import impossible, schedule
 
 _LOAD_SCALE = 1_000
 """Grams to a kilogram and litres to a cubic metre."""
@@ -50,6 +50,7 @@ class OrToolsRouter:
     spare_share : float ≥ 0, tours offered beyond those of the cheap engine
     previous : tuple of tuples of int, yesterday's tours as axis indices: the search starts
         from them, so that drivers keep their routes where nothing is lost
+    rules : RoutingRules, trucks, rounds and the price of changed tours
     """
 
     seconds: float = 10.0
@@ -58,6 +59,7 @@ class OrToolsRouter:
     tour_metres: int = 36_000
     spare_share: float = 0.15
     previous: tuple[tuple[int, ...], ...] = ()
+    rules: RoutingRules = AS_GIVEN
 
     def __post_init__(self) -> None:
         if not self.seconds > 0 or (self.solutions is not None and self.solutions < 1):
@@ -71,13 +73,7 @@ class OrToolsRouter:
         self, view: NetworkView, lines: ProposalLines
     ) -> tuple[tuple[Route, ...], tuple[Unserved, ...]]:
         """Tours for tomorrow's deliveries."""
-        routes: list[Route] = []
-        unserved: list[Unserved] = []
-        for problem in problems_of(view, lines):
-            made, left = as_routes(problem, self.solve(problem), (view.day + 1) * DAY_SECONDS)
-            routes += made
-            unserved += left
-        return tuple(routes), tuple(unserved)
+        return planned(view, lines, self.rules, self.solve)
 
     def solve(self, problem: RoutingProblem) -> Plan:
         """Tours of `problem`, never worse than those of the cheap engine."""

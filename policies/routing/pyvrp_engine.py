@@ -15,10 +15,10 @@ import numpy as np
 
 from policies.domain.decision import ProposalLines, Route, Unserved
 from policies.domain.errors import InvalidInput
-from policies.domain.network import DAY_SECONDS
 from policies.domain.view import NetworkView
-from policies.routing.problem import NO_LIMIT, Plan, RoutingProblem, problems_of
-from policies.routing.schedule import as_routes, impossible
+from policies.routing.problem import NO_LIMIT, Plan, RoutingProblem
+from policies.routing.rules import AS_GIVEN, RoutingRules, planned
+from policies.routing.schedule import impossible
 
 _LOAD_SCALE = 1_000
 
@@ -32,11 +32,13 @@ class PyVrpRouter:
     seconds : float > 0, time limit of each warehouse's search
     seed : int ≥ 0
     tour_metres : int ≥ 0, what one tour costs in itself, in metres of driving
+    rules : RoutingRules, trucks, rounds and the price of changed tours
     """
 
     seconds: float = 10.0
     seed: int = 0
     tour_metres: int = 36_000
+    rules: RoutingRules = AS_GIVEN
 
     def __post_init__(self) -> None:
         if not self.seconds > 0:
@@ -50,13 +52,7 @@ class PyVrpRouter:
         self, view: NetworkView, lines: ProposalLines
     ) -> tuple[tuple[Route, ...], tuple[Unserved, ...]]:
         """Tours for tomorrow's deliveries."""
-        routes: list[Route] = []
-        unserved: list[Unserved] = []
-        for problem in problems_of(view, lines):
-            made, left = as_routes(problem, self.solve(problem), (view.day + 1) * DAY_SECONDS)
-            routes += made
-            unserved += left
-        return tuple(routes), tuple(unserved)
+        return planned(view, lines, self.rules, self.solve)
 
     def solve(self, problem: RoutingProblem) -> Plan:
         """Tours of `problem`.

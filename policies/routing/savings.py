@@ -13,11 +13,11 @@ from numba import njit
 
 from policies.domain.decision import ProposalLines, Route, Unserved
 from policies.domain.errors import InvalidInput
-from policies.domain.network import DAY_SECONDS
 from policies.domain.view import NetworkView
 from policies.routing.local_search import improve
-from policies.routing.problem import Floats, Ints, Plan, RoutingProblem, problems_of
-from policies.routing.schedule import as_routes, departure, impossible
+from policies.routing.problem import Floats, Ints, Plan, RoutingProblem
+from policies.routing.rules import AS_GIVEN, RoutingRules, planned
+from policies.routing.schedule import departure, impossible
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,13 @@ class SavingsRouter:
     improvement_rounds : int ≥ 0, most sweeps of the local search
     neighbours : int ≥ 1, nearest stops that a stop may be moved next to
     tour_metres : int ≥ 0, what one tour costs in itself, in metres of driving
+    rules : RoutingRules, trucks, rounds and the price of changed tours
     """
 
     improvement_rounds: int = 20
     neighbours: int = 20
     tour_metres: int = 36_000
+    rules: RoutingRules = AS_GIVEN
 
     def __post_init__(self) -> None:
         if self.improvement_rounds < 0 or self.neighbours < 1 or self.tour_metres < 0:
@@ -43,13 +45,7 @@ class SavingsRouter:
         self, view: NetworkView, lines: ProposalLines
     ) -> tuple[tuple[Route, ...], tuple[Unserved, ...]]:
         """Tours for tomorrow's deliveries."""
-        routes: list[Route] = []
-        unserved: list[Unserved] = []
-        for problem in problems_of(view, lines):
-            made, left = as_routes(problem, self.solve(problem), (view.day + 1) * DAY_SECONDS)
-            routes += made
-            unserved += left
-        return tuple(routes), tuple(unserved)
+        return planned(view, lines, self.rules, self.solve)
 
     def solve(self, problem: RoutingProblem) -> Plan:
         """Tours of `problem`; what can't be served comes back with its reason."""

@@ -133,7 +133,7 @@ def test_each_evening_the_planner_sees_what_the_twin_saw(both):
                 connection,
                 both.network,
                 now,
-                reviews_per_week=both.bundle.reviews_per_week,
+                calendar=both.bundle.calendar,
                 forecast=forecast,
             )
         assert view.digest() == decision.header.view_sha256, f"evening {number}"
@@ -149,7 +149,7 @@ def test_each_evening_the_service_decides_what_the_twin_decided(both):
                 connection,
                 both.network,
                 now,
-                reviews_per_week=both.bundle.reviews_per_week,
+                calendar=both.bundle.calendar,
                 forecast=forecast_of(both, now),
             )
         again = both.bundle.decide(view)

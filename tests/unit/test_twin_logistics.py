@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import simpy
 
+from policies.delivery import EVERY_DAY, DeliveryCalendar
 from policies.domain.decision import (
     Decision,
     DecisionHeader,
@@ -18,6 +19,7 @@ from policies.domain.decision import (
 from policies.domain.errors import InvalidInput
 from policies.domain.ledger import MovementKind
 from policies.registry import build_bundle
+from policies.routing.rules import AS_GIVEN, RoutingRules
 from scenarios.history.generate import generate_chain
 from tests.unit.domain_networks import small_network
 from tests.unit.twin_worlds import DAY, HOUR, up_to, world
@@ -145,7 +147,8 @@ class OneTransfer:
 
     name: str = "transfer"
     version: str = "1"
-    reviews_per_week: int = 7
+    calendar: DeliveryCalendar = EVERY_DAY
+    rules: RoutingRules = AS_GIVEN
     forecast_every_days: int = 7
 
     def issue_forecast(self, panel, network):
