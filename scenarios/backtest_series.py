@@ -287,3 +287,22 @@ def whole_days(history: History, days: int) -> tuple[Ints, Ints, npt.NDArray[np.
     even = np.full((len(keys), 24), 1 / 24)
     index = _Cells(history, np.arange(width), width, keys, days, even)
     return keys, groups[keys % max(width, 1)], index.out_of_stock() <= 0
+
+
+def hourly_cells(
+    history: History, days: int
+) -> tuple[Ints, Ints, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """((S,) keys store · SKUs + SKU, (S,) category, (S, D, 24) units, (S, D, 24) out)."""
+    groups, _ = _categories(history)
+    width = max(len(groups), 1)
+    keys, _ = _sums(history, np.arange(width), width, days)
+    cells = _Cells(history, np.arange(width), width, keys, days, np.zeros((len(keys), 24)))
+    receipts = history.receipts
+    store = np.repeat(np.arange(len(receipts.store_ids)), np.diff(receipts.offsets))
+    row = cells.row_of(store * width + receipts.sku)
+    day, second = np.divmod(receipts.t_s, DAY_SECONDS)
+    mine = (row >= 0) & (day < days)
+    cell = (row[mine] * days + day[mine]) * 24 + second[mine] // HOUR_SECONDS
+    units = np.bincount(cell, receipts.quantity[mine], len(keys) * days * 24)
+    out = np.stack([cells.out_of_stock_in(h, days) > 0.5 for h in range(24)], axis=2)
+    return keys, groups[keys % width], units.reshape(-1, days, 24).astype(np.float32), out

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
         help="What a method is worth on recorded data.", no_args_is_help=True, rich_markup_mode=None
     )
     group.command("unconstrain")(guarded(unconstrain))
+    group.command("transfers")(guarded(transfers))
     app.add_typer(group, name="study")
 
 
@@ -39,3 +40,28 @@ def unconstrain(
     if not as_json:
         result["methods"] = [{"method": n, **one} for n, one in result["methods"].items()]
     answer(result, as_json=as_json)
+
+
+def transfers(
+    history: Folder,
+    covers: Annotated[
+        str, typer.Option(help="Donor stock, multiples of sales until closing.")
+    ] = "3,5,8",
+    decide_hour: Annotated[int, typer.Option(help="Hour at which neighbours are asked.")] = 12,
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Stock-out hours that neighbours' stock could have spared: modelled, no stock is recorded.
+
+    Example: storetwin study transfers var/fresh --covers 3,5,8 --json
+    """
+    from policies.domain.errors import InvalidInput
+    from scenarios.history.importer import open_history
+    from scenarios.transfer_study import TransferStudy, transfer_study
+
+    try:
+        levels = tuple(float(part) for part in covers.split(","))
+    except ValueError:
+        raise InvalidInput(f"covers is {covers!r}", field="covers", remedy="e.g. 3,5,8") from None
+    ask = TransferStudy(covers=levels, decide_hour=decide_hour, seed=seed)
+    answer(transfer_study(open_history(history), ask), as_json=as_json)
