@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from ops_api.counts import routes as counts
 from ops_api.database import make_engine
+from ops_api.epcis import routes as epcis
 from ops_api.errors import RateLimited
 from ops_api.events import routes as events
 from ops_api.health import routes as health
@@ -42,6 +43,7 @@ from ops_api.writeoffs import routes as writeoffs
 
 SLICES = (
     counts,
+    epcis,
     events,
     health,
     lots,
