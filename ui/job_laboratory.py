@@ -28,6 +28,8 @@ SHOWN_KPIS = (
     "truck_km",
     "cost_per_case",
     "co2e_per_unit_sold",
+    "stock_record_accuracy",
+    "latent_record_accuracy",
     "clerk_minutes_per_100_handled",
 )
 
