@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import InvalidInput, ScenarioInvalid
+from policies.domain.network import Network
 from scenarios.changes import change_network, check_selectors
 from scenarios.history.generate import ChainStretches, generate_chain
 from scenarios.scenario import ScenarioFile
 from scenarios.scenario_keys import line_of
-from scenarios.worlds import network_of, save_chain
+from scenarios.worlds import CHAIN_SEGMENTS, WorldSpec, network_of, save_chain
 
 CACHE = Path("var/chains")
 DEFAULT_CHAIN = Path("var/demo/cj/chain/files")
@@ -44,9 +45,10 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
     ScenarioInvalid
         A selector without a match, a fleet that can't serve a store: with file and line.
     """
+    last = 0
     if "generated" in scenario.values:
-        settings = {"days": 1, **scenario.values["generated"]}
-        network = ChainStretches(**settings).network
+        network = _network_to_be(scenario)
+        last = int(scenario.values["generated"].get("days", 1)) - 1
     else:
         folder = Path(scenario.values.get("chain", DEFAULT_CHAIN))
         if not (folder / "network" / "network.json").exists():
@@ -54,6 +56,8 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
                 chain_of(scenario)
             return False
         network = network_of(str(folder))
+        segments = json.loads((folder / CHAIN_SEGMENTS).read_text())
+        last = max(end for _, end in segments)
     world = scenario.world(Path())
     names = [network.locations.ids[i] for i in network.stores]
     try:
@@ -61,6 +65,7 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
             network, world.changes, world.new_stores, world.fleet, like=names[0]
         )
         check_selectors(changed, world.changes)
+        _check_window(world, last)
     except InvalidInput as error:
         key = (error.field or "").rpartition(".")[2]
         raise ScenarioInvalid(
@@ -70,6 +75,36 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
             remedy=error.remedy,
         ) from None
     return True
+
+
+def _network_to_be(scenario: ScenarioFile) -> Network:
+    try:
+        return ChainStretches(**scenario.values["generated"]).network
+    except InvalidInput as error:
+        raise ScenarioInvalid(
+            f"{scenario.source}: {error.detail}",
+            field=f"generated.{error.field}",
+            row=line_of(scenario.source, error.field or "generated"),
+            remedy=error.remedy,
+        ) from None
+
+
+def _check_window(world: WorldSpec, last: int) -> None:
+    """The run lies in the chain's record, and each change in the run."""
+    if world.last_day > last:
+        raise ScenarioInvalid(
+            f"the run ends on day {world.last_day}, the chain's record on day {last}",
+            field="weeks",
+            remedy=f"end in week {(last + 1) // 7} at the latest, or make a longer chain",
+        )
+    for part in (world.changes, world.new_stores):
+        for one in part:
+            if one.from_day >= world.days:
+                raise ScenarioInvalid(
+                    f"from_day is {one.from_day} of {world.days} days: it would change nothing",
+                    field="changes.from_day",
+                    remedy=f"0 to {world.days - 1}",
+                )
 
 
 def generated(settings: dict[str, Any], cache: Path = CACHE) -> Path:

@@ -73,6 +73,7 @@ class Selector:
         return out
 
 
+_MOST = 1_000
 _GROUPS = {"stores": "region", "skus": "category"}
 
 
@@ -103,6 +104,12 @@ class Change:
     closes: str = ""
 
     def __post_init__(self) -> None:
+        if self.demand_factor > _MOST:
+            raise ScenarioInvalid(
+                f"demand_factor is {self.demand_factor}",
+                field="changes.demand_factor",
+                remedy=f"at most {_MOST}",
+            )
         if self.demand_factor < 0:
             raise ScenarioInvalid(
                 f"demand_factor is {self.demand_factor}: nobody demands less than nothing",
@@ -139,6 +146,12 @@ class NewStore:
     takes: float = 0.1
 
     def __post_init__(self) -> None:
+        if not self.id or set(self.id) & set(":>/") or len(self.id) > 64:
+            raise ScenarioInvalid(
+                f"a store can't be called {self.id!r}",
+                field="new_stores.id",
+                remedy="give 1 to 64 characters, none of them : > or /",
+            )
         if not 0 <= self.takes <= self.share <= 1:
             raise ScenarioInvalid(
                 f"takes is {self.takes} and share is {self.share}",
@@ -169,11 +182,24 @@ def selector(table: dict[str, Any], field: str) -> Selector:
         raise ScenarioInvalid(
             f"{field}.share is {share}", field=f"{field}.share", remedy="above 0, at most 1"
         )
-    return Selector(_names(table.get("ids", ())), _names(table.get(group, ())), share)
+    ids, groups = (_names(table, key, field) for key in ("ids", group))
+    return Selector(ids, groups, share)
 
 
-def _names(value: Any) -> Names:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _names(table: dict[str, Any], key: str, field: str) -> Names:
+    value = table.get(key)
+    if value is None:
+        return ()
+    names = (value,) if isinstance(value, str) else tuple(value)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ScenarioInvalid(
+            f"{field}.{key} is {value!r}: it names nothing"
+            if not names
+            else f"{field}.{key} is {value!r}",
+            field=f"{field}.{key}",
+            remedy="give names as text, or leave the key out for all",
+        )
+    return names
 
 
 def change_network(
@@ -275,6 +301,10 @@ def _row_of(network: Network, store: str) -> int:
 def _fleet(network: Network, given: dict[str, Any]) -> Fleet:
     trucks = given.pop("trucks", None)
     if trucks is not None:
+        if trucks != int(trucks):
+            raise ScenarioInvalid(
+                f"trucks is {trucks}", field="fleet.trucks", remedy="give a whole number"
+            )
         given["trucks"] = np.full(len(network.warehouses), int(trucks), dtype=np.int32)
     try:
         return replace(network.fleet, **given)

@@ -91,6 +91,7 @@ def run_command(
     count = replications if replications is not None else found.values.get("replications", 1)
     if count < 1:
         raise ScenarioInvalid(f"replications is {count}", field="--replications")
+    check_on_chain(found)
     chain = chain_of(found)
     world, policy = found.world(chain), found.policy()
     if checkpoint_days < 0:

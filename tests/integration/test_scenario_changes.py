@@ -183,6 +183,23 @@ WRONG = {
         "[[new_stores]]\nshare = 0.2\ntakes = 0.5", "new_stores.takes", "takes ≤ share",
     ),
     "a change that is no table": ("changes = [3]", "changes", "table"),
+    "a selector of nothing": (
+        "[[changes]]\nskus = { ids = [] }\ndemand_factor = 2", "changes.skus.ids", "leave the key",
+    ),
+    "a selector of numbers": (
+        "[[changes]]\nstores = { ids = [1] }", "changes.stores.ids", "names as text",
+    ),
+    "endless sales": ("[[changes]]\ndemand_factor = 1e9", "changes.demand_factor", "at most"),
+    "a change after the run": (
+        "[[changes]]\nfrom_day = 9999\ndemand_factor = 2", "changes.from_day", "0 to 27",
+    ),
+    "a run after the record": ("weeks = [1, 99]", "weeks", "week 4"),
+    "a store with a lane's name": ('[[new_stores]]\nid = "a>b"', "new_stores.id", "none of them"),
+    "half a truck": ("[fleet]\ntrucks = 2.5", "fleet.trucks", "whole number"),
+    "a chain of no days": ("[generated]\ndays = 0", "generated.days", "at least 1"),
+    "formats below nothing": (
+        "[generated]\nformats = { convenience = -1 }", "generated.formats", "shares",
+    ),
     "negative chain": ("demand_factor = -1", "demand_factor", "to"),
 }  # fmt: skip
 
