@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ui.commands import final_weeks
 from ui.commands.answer import Json, Seed, answer, guarded
 
 Folder = Annotated[Path, typer.Argument(help="Folder that storetwin import wrote.")]
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("unconstrain")(guarded(unconstrain))
     group.command("transfers")(guarded(transfers))
+    final_weeks.register(group)
     app.add_typer(group, name="study")
 
 

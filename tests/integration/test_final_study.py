@@ -1,0 +1,96 @@
+"""The final study: arms and pairs of a file, judged once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from policies.domain.errors import InvalidInput, ScenarioInvalid
+from scenarios.final import load_final, run_final
+from scenarios.router_bias import router_bias
+
+WORLD = """
+name = "judged"
+extends = "base"
+generated = { stores = 6, skus = 12, days = 140, lines_per_store_day = 20, seed = 3 }
+weeks = [1, 20]
+kpi_from_week = 17
+"""
+STUDY = """
+name = "final"
+scenario = "world.toml"
+replications = 1
+workers = 1
+pairs = [["today", "other"], ["today", "today again"]]
+
+[[arms]]
+label = "today"
+policy = "incumbent"
+
+[[arms]]
+label = "today again"
+policy = "incumbent"
+
+[[arms]]
+label = "other"
+policy = "base-stock"
+params = { reviews_per_week = 2, delivery_days = 2 }
+"""
+
+
+def written(folder: Path, text: str = STUDY) -> Path:
+    """The study's file, beside its world."""
+    (folder / "world.toml").write_text(WORLD)
+    path = folder / "final.toml"
+    path.write_text(text)
+    return path
+
+
+def test_arms_are_compared_on_the_judged_weeks(tmp_path, monkeypatch):
+    """A policy against itself differs by nothing; another one does, with an interval."""
+    monkeypatch.chdir(tmp_path)
+    found = run_final(load_final(written(tmp_path)))
+    assert found["judged_days"] == 28
+    other, same = found["pairs"]
+    rows = {row["name"]: row for row in other["kpis"]}
+    cost = rows["cost_per_unit_demanded"]
+    assert cost["difference"] == pytest.approx(cost["winner"] - cost["incumbent"])
+    assert cost["low"] < cost["difference"] < cost["high"]
+    assert rows["truck_km"]["difference"] != 0
+    assert all(row["difference"] == 0 for row in same["kpis"])
+    before = other["weeks_before"]
+    assert "optimistic" in before["label"]
+    assert set(before["cost_per_unit_demanded"]) == {"today", "other"}
+    assert json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("replications", "replication", "replication"),
+        ('"today again"]]', '"nobody"]]', "nobody"),
+        ("pairs = [[", "pairs = [] # [[", "no pairs"),
+        ('policy = "base-stock"', 'polcy = "base-stock"', "arm"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused(tmp_path, old, new, said):
+    """Before anything runs."""
+    text = STUDY.replace(old, new)
+    with pytest.raises(ScenarioInvalid, match=said):
+        load_final(written(tmp_path, text))
+
+
+def test_full_plans_of_sampled_nights_are_never_longer_by_cost(tmp_path, monkeypatch):
+    """Both engines plan the same nights; equal arms are equal, and none changes places."""
+    monkeypatch.chdir(tmp_path)
+    found = router_bias(load_final(written(tmp_path)), nights=30, days=40, solutions=5)
+    today, again = found["arms"]["today"], found["arms"]["today again"]
+    assert today == again
+    assert 0 < today["nights_with_tours"] <= 30
+    assert today["full_km"] == pytest.approx(today["correction"] * today["cheap_km"])
+    assert today["low"] <= today["correction"] <= today["high"]
+    assert not any({"today", "today again"} == set(pair) for pair in found["reversed"])
+    with pytest.raises(InvalidInput, match="30 or more"):
+        router_bias(load_final(written(tmp_path)), nights=10)
