@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from ops_api.clock import epoch
 from ops_api.counts.service import Counted, create_count, submit
+from ops_api.ledger.chain import lock_chains
 from ops_api.ledger.clocks import check_not_ahead, clock_offset, is_too_old
 from ops_api.ledger.idempotency import Keyed, digest, run_keyed
 from ops_api.ledger.reversal import reverse_movement
@@ -83,6 +84,7 @@ def events_batch(call: Call) -> dict[str, Any]:
     """Record a phone's events, one by one; a bad one never sinks the rest."""
     batch: Events = call.body
     offset = clock_offset(batch.sent_at, call.now)
+    lock_chains(call.connection, (event.location for _, event in batch.numbered()))
     lines = [_one(call, row, event, offset) for row, event in batch.numbered()]
     lines += [refused(row, None, error) for row, error in batch.faults.items()]
     return summary(sorted(lines, key=lambda line: int(line["row"])))

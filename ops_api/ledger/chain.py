@@ -84,6 +84,16 @@ def read_heads(connection: Connection, names: Sequence[str]) -> dict[str, tuple[
     return {row.chain: (row.seq, row.hash) for row in connection.execute(query)}
 
 
+def lock_chains(connection: Connection, places: Iterable[str]) -> None:
+    """Lock these locations' chains, first of all and in order of their names.
+
+    Whoever writes several locations or events in one transaction begins with this: then
+    all writers meet at the chains, and none holds a shelf that another waits for.
+    """
+    if connection.dialect.name != "sqlite":
+        read_heads(connection, sorted(set(places)))
+
+
 def _write_heads(connection: Connection, heads: Mapping[str, tuple[int, str]]) -> None:
     upsert_rows(
         connection,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, func, select, update
 
 from ops_api.bulk import among
+from ops_api.ledger.chain import lock_chains
 from ops_api.ledger.rows import Row, Stamp, count_difference, derived_id, is_real, row
 from ops_api.ledger.schema import BALANCES, COUNT_BASELINES, RESERVATIONS
 from ops_api.ledger.write import Key
@@ -49,6 +50,7 @@ class Shelves:
         by_place: dict[str, set[str]] = defaultdict(set)
         for place, sku in cells:
             by_place[place].add(sku)
+        lock_chains(connection, by_place)
         out = cls(defaultdict(dict), defaultdict(dict), defaultdict(list))
         out.lots = _lots(connection, sorted({sku for skus in by_place.values() for sku in skus}))
         for place in sorted(by_place):

@@ -50,6 +50,7 @@ from ops_api.web.registry import (
     Rows,
     Scope,
     Site,
+    unknown_document,
 )
 from ops_api.web.schemas import JsonObject
 
@@ -257,7 +258,10 @@ def proposals(call: Call) -> dict[str, Any]:
 
 def proposal(call: Call) -> dict[str, Any]:
     """One proposal with the numbers that explain it."""
-    row = call.connection.execute(select(PROPOSALS).where(PROPOSALS.c.id == call.path["id"])).one()
+    found = select(PROPOSALS).where(PROPOSALS.c.id == call.path["id"])
+    row = call.connection.execute(found).first()
+    if row is None:
+        raise unknown_document(call.path["id"])
     return whole_proposal(call.connection, row)
 
 
@@ -285,7 +289,10 @@ def routes(call: Call) -> dict[str, Any]:
 
 def route(call: Call) -> dict[str, Any]:
     """One route with its stops."""
-    row = call.connection.execute(select(ROUTES).where(ROUTES.c.id == call.path["id"])).one()
+    found = select(ROUTES).where(ROUTES.c.id == call.path["id"])
+    row = call.connection.execute(found).first()
+    if row is None:
+        raise unknown_document(call.path["id"])
     return whole_route(call.connection, row)
 
 

@@ -21,7 +21,16 @@ from ops_api.people.authenticate import principal_of_request
 from ops_api.people.roles import PUBLIC, Principal
 from ops_api.settings import Settings
 from ops_api.web.body import parse, read_body, read_file, validate, validate_query
-from ops_api.web.registry import Answer, Call, Document, Endpoint, Registry, Site, check_scope
+from ops_api.web.registry import (
+    Answer,
+    Call,
+    Document,
+    Endpoint,
+    Registry,
+    Site,
+    check_scope,
+    unknown_document,
+)
 from policies.domain.errors import InvalidInput, StoretwinError
 
 NOBODY = Principal("", "", "", "en", ())
@@ -62,6 +71,7 @@ def _answer(endpoint: Endpoint, path: dict[str, str]) -> Response:
                 remedy="ask a colleague who may",
             )
         _check_origin(endpoint, principal)
+        _check_path(path)
         query = _read_query(endpoint)
         raw, body = _read_body(endpoint, settings)
         call = Call(None, principal, settings, now, body, query, path, endpoint.permission)  # type: ignore[arg-type]
@@ -105,6 +115,13 @@ def _check_origin(endpoint: Endpoint, principal: Principal) -> None:
             field="X-Requested-With",
             remedy="send it with every write that is made by cookie",
         )
+
+
+def _check_path(path: dict[str, str]) -> None:
+    """No database has a name with a NUL, and PostgreSQL can't even be asked for one."""
+    for name in path.values():
+        if "\x00" in name:
+            raise unknown_document(name.replace("\x00", " "))
 
 
 def _read_query(endpoint: Endpoint) -> Any:

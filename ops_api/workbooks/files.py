@@ -10,6 +10,7 @@ from typing import Any
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
@@ -71,6 +72,9 @@ def write_xlsx(
 
 def _text_cell(sheet: Any, value: str) -> Any:
     """Digits stay text with their zeros, and nothing that a person typed runs as a formula."""
+    if not value.isprintable():
+        # A workbook is XML, which knows no control characters.
+        value = ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", value)
     risky = value.startswith(RISKY)
     if not risky and not value.isdigit():
         return value

@@ -127,3 +127,12 @@ def test_unknown_addresses_are_problems_too(rig, path):
     answer = rig.client.get(path)
     assert answer.status_code == 404
     assert answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("kind", ["proposals", "routes", "transfers", "counts"])
+@pytest.mark.parametrize("name", ["none", "%00", "%00%0a", "..%2f..%2fetc%2fpasswd", "x" * 300])
+def test_a_document_nobody_made_is_unknown_to_whoever_sees_all(rig, kind, name):
+    """Whatever its name holds; PostgreSQL can't even be asked for a NUL."""
+    answer = rig.get("auditor", f"/{kind}/{name}")
+    assert answer.status_code == 404, answer.json
+    assert answer.mimetype == "application/problem+json"

@@ -19,7 +19,6 @@ from typing import Any
 
 from tests.soak.world import World
 
-_BATCH = 12
 _TIMEOUT_S = 30
 
 
@@ -62,6 +61,8 @@ class Client(threading.Thread):
 
     path = ""
     person = ""
+    batch = 12
+    """Most lines of a batch."""
     kept = 36
     """Unanswered facts beyond which nothing new happens."""
     arrives_twice = False
@@ -95,7 +96,7 @@ class Client(threading.Thread):
         """Work."""
         while not self.deadline.is_set() and (self.waiting or not self.ending.is_set()):
             if not self.ending.is_set() and len(self.waiting) < self.kept:
-                self.waiting += [self.happen() for _ in range(self.draws.randint(1, _BATCH))]
+                self.waiting += [self.happen() for _ in range(self.draws.randint(1, self.batch))]
             try:
                 self.send()
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -115,7 +116,7 @@ class Client(threading.Thread):
 
     def pick(self) -> list[Fact]:
         """What goes into the next batch: in any order, some twice, some long answered."""
-        count = min(len(self.waiting), self.draws.randint(1, _BATCH))
+        count = min(len(self.waiting), self.draws.randint(1, self.batch))
         chosen = self.draws.sample(self.waiting, count)
         if chosen and self.draws.random() < 0.2:
             chosen.append(self.draws.choice(chosen))

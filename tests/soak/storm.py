@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from tests.databases import Cluster
 from tests.soak.clients import Clerk, Client, Phone, Till
@@ -43,16 +43,20 @@ class Storm:
     Parameters
     ----------
     cluster : PostgreSQL of this storm's own, or None for SQLite
+    hot : whether everybody works on the same thirty shelves, in long batches in any order
     """
 
-    def __init__(self, folder: Path, cluster: Cluster | None, seed: int) -> None:
+    def __init__(self, folder: Path, cluster: Cluster | None, seed: int, *, hot: bool) -> None:
         self.cluster, self.draws = cluster, random.Random(seed)
         url = cluster.create() if cluster else f"sqlite:///{folder}/storm.db"
-        self.world: World = make_world(url)
+        sizes = {"stores": 6, "skus": 5} if hot else {}
+        self.world: World = make_world(url, **sizes)
         self.server = Server(url, folder)
         self.server.start()
         self.wire = Wire(self.server.port, seed)
         self.clients = _clients(self.world, self.wire.port, seed)
+        for client in self.clients:
+            client.batch = 30 if hot else client.batch
 
     def begin(self) -> None:
         """Let the clients work."""
@@ -193,6 +197,7 @@ def _smaller(processes: list[int], size: int) -> Iterator[None]:
 
 ROUNDS: dict[str, Callable[[Storm], None]] = {
     "calm": calm,
+    "hot-rows": calm,
     "kill-worker": kill_worker,
     "kill-server": kill_server,
     "kill-database": kill_database,
@@ -214,7 +219,7 @@ def run(faults: dict[str, int], database: str, seed: int) -> dict[str, Any]:
         if database == "postgresql":
             cluster = Cluster(durable=True, inside=folder)
         try:
-            storm = Storm(folder, cluster, seed)
+            storm = Storm(folder, cluster, seed, hot="hot-rows" in faults)
             try:
                 storm.begin()
                 for name, rounds in faults.items():
@@ -223,6 +228,7 @@ def run(faults: dict[str, int], database: str, seed: int) -> dict[str, Any]:
                     storm.wire.weather = FAIR
                 result = storm.end()
                 result["network"] = dict(storm.wire.happened)
+                result["deadlocks"] = _deadlocks(storm) if cluster else 0
             finally:
                 storm.close()
         finally:
@@ -230,6 +236,14 @@ def run(faults: dict[str, int], database: str, seed: int) -> dict[str, Any]:
                 cluster.stop()
     seconds = round(time.monotonic() - begun, 1)
     return {"database": database, "rounds": faults, "seed": seed, "seconds": seconds, **result}
+
+
+def _deadlocks(storm: Storm) -> int:
+    """Deadlocks that PostgreSQL has ended since it was started."""
+    engine = create_engine(storm.world.url, poolclass=NullPool)
+    with engine.connect() as connection:
+        query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        return int(connection.execute(text(query)).scalar_one())
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class World:
 
     Attributes
     ----------
-    stock : units of every SKU in every store
+    stock : units of every SKU in every store; with levels 1, 2, … of them in turn
     """
 
     url: str
@@ -32,9 +32,16 @@ class World:
     stores: tuple[str, ...]
     skus: tuple[str, ...]
     stock: int
+    levels: int = 0
+
+    def level(self, store: int, sku: int) -> int:
+        """Units on one shelf, by the numbers of store and SKU."""
+        return 1 + (store + sku) % self.levels if self.levels else self.stock
 
 
-def make_world(url: str, *, stores: int = 4, skus: int = 30, stock: int = 1_000_000) -> World:
+def make_world(
+    url: str, *, stores: int = 4, skus: int = 30, stock: int = 1_000_000, levels: int = 0
+) -> World:
     """Schema, chain, people and opening stock in an empty database."""
     upgrade(url)
     engine = make_engine(url)
@@ -48,12 +55,14 @@ def make_world(url: str, *, stores: int = 4, skus: int = 30, stock: int = 1_000_
                 grants=[GrantSpec(role)],
             )  # fmt: skip
             tokens[person] = issue_token(engine, person, device=f"device of {person}")
-        amounts = np.full(network.shape, stock, dtype=np.int64)
-        amounts[network.warehouses] = 0
+        names = tuple(network.locations.ids[i] for i in network.stores)
+        world = World(url, tokens, names, network.skus.ids, stock, levels)
+        amounts = np.zeros(network.shape, dtype=np.int64)
+        for number, place in enumerate(network.stores):
+            amounts[place] = [world.level(number, sku) for sku in range(skus)]
         # Before whatever a device that was a month away can tell.
         opened = dt.datetime.now(dt.UTC) - dt.timedelta(days=40)
         open_all(engine, network, amounts, int(opened.timestamp()))
     finally:
         engine.dispose()
-    names = tuple(network.locations.ids[i] for i in network.stores)
-    return World(url, tokens, names, network.skus.ids, stock)
+    return world
