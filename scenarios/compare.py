@@ -6,13 +6,13 @@ the stores of one fortnight, and a weekly review makes two weeks the shortest st
 that stands for itself. Replications are averaged before: they are the twin's noise, not
 evidence of more weeks.
 
-The variance of the difference is that of block sums plus that of store sums. Six weeks
-are three blocks, which can't tell a variance; so that of blocks is pooled with the same
-pair's blocks of the weeks before the window, where they are given, and widened by what
-one block tells of the next. Degrees of freedom follow Satterthwaite (1946, Biometrics
-Bulletin 2:110). Without weeks before, Student's t has the number of blocks − 1. The mean
-is that of the window alone, always. Coverage in worlds of known truth stands in
-docs/adr/0006-interval.md.
+The variance of the difference is that of block sums plus that of store sums less that of
+single cells, which both contain. Six weeks are three blocks, which can't tell a variance;
+so that of blocks is pooled with the same pair's blocks of the weeks before the window,
+where they are given, and widened by what one block tells of the next. Degrees of freedom
+follow Satterthwaite (1946, Biometrics Bulletin 2:110). Without weeks before, Student's t
+has the number of blocks − 1. The mean is that of the window alone, always. Coverage in
+worlds of known truth stands in docs/adr/0006-interval.md.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from policies.domain.network import Network
 Floats = npt.NDArray[np.float64]
 BLOCK_DAYS = 14
 LEAST_PAST_BLOCKS = 6
+MOST_MEMORY = 0.9
 RESAMPLED = (
     "stores and two-week blocks of the window, replications averaged first; Student t on the "
     "number of blocks − 1"
@@ -243,19 +244,49 @@ def spread(
         return float(np.sqrt(by_block + by_store)), float(freedom)
     known = past[np.isfinite(past)]
     weigh = np.ones(blocks) if shares is None or np.isnan(shares).any() else shares
-    before = float(known.var(ddof=1) * (weigh**2).sum())
     more = len(known) - 1
+    before = float(known.var(ddof=1) * (weigh**2).sum())
     pooled = (freedom * by_block + more * before) / (freedom + more)
-    # What a block tells of the next; + 1/H takes off the bias of a short series.
-    gap = known - known.mean()
-    square = float((gap**2).sum())
-    memory = float((gap[1:] * gap[:-1]).sum()) / square + 1 / len(known) if square > 0 else 0.0
-    pooled *= 1 + 2 * (1 - 1 / blocks) * min(max(memory, 0.0), 0.9)
-    total = pooled + by_store
+    cell = _cell_variance(influence)
+    # Cells are in the sums of stores and of blocks: counted once. Their noise has no memory.
+    growth = _memory_growth(_memory(known), blocks)
+    longest = _memory_growth(MOST_MEMORY, blocks) * max(pooled - cell, 0.0)
+    lasting = pooled + min(growth * pooled, longest)
+    total = max(lasting + by_store - cell, cell)
     if total <= 0:
         return 0.0, float(freedom)
-    parts = pooled**2 / (freedom + more) + by_store**2 / max(stores - 1, 1)
+    # Blocks that remember tell less than as many that do not.
+    worth = (freedom + more) * pooled / lasting if lasting > 0 else 1.0
+    parts = lasting**2 / worth + by_store**2 / max(stores - 1, 1)
     return float(np.sqrt(total)), max(float(total**2 / parts), float(freedom))
+
+
+def _cell_variance(influence: Floats) -> float:
+    """Variance of the total from what neither store nor block explains."""
+    stores, blocks = influence.shape
+    if min(stores, blocks) < 2:
+        return 0.0
+    rest = influence - influence.mean(axis=0) - influence.mean(axis=1, keepdims=True)
+    square = float(((rest + influence.mean()) ** 2).sum())
+    return square * float(stores * blocks) / float((stores - 1) * (blocks - 1))
+
+
+def _memory(known: Floats) -> float:
+    """What a block tells of the next, without a short series' bias of −(1 + 4 r) / H.
+
+    Marriott & Pope (1954, Biometrika 41:390).
+    """
+    gap = known - known.mean()
+    square = float((gap**2).sum())
+    if square <= 0:
+        return 0.0
+    found = float((gap[1:] * gap[:-1]).sum()) / square
+    return min(max((found + 1 / len(known)) / (1 - 4 / len(known)), 0.0), MOST_MEMORY)
+
+
+def _memory_growth(memory: float, blocks: int) -> float:
+    """Share by which memory adds to the variance of the sum of `blocks` (first-order)."""
+    return float(2 * sum((1 - lag / blocks) * memory**lag for lag in range(1, blocks)))
 
 
 def _spread(sums: Floats) -> float:

@@ -30,18 +30,18 @@ def world(rng, stores, store_sd, week_sd, cell_sd, memory, shift=0.0):
     return table, past.reshape(-1, 2).mean(axis=1)
 
 
-def covered(settings, *, pooled, seed=7):
+def covered(settings, *, pooled, seed=7, worlds=WORLDS):
     """(share of worlds whose interval holds the truth, mean half width)."""
     rng = np.random.default_rng(seed)
     inside, half_widths = 0, []
-    for _ in range(WORLDS):
+    for _ in range(worlds):
         table, past = world(rng, *settings)
         centred = table - table.mean()
         deviation, freedom = spread(centred, past if pooled else None, np.full(3, 1 / 3))
         half = stats.t.ppf(0.975, freedom) * deviation
         inside += abs(table.sum()) <= half
         half_widths.append(half)
-    return inside / WORLDS, float(np.mean(half_widths))
+    return inside / worlds, float(np.mean(half_widths))
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,16 @@ def covered(settings, *, pooled, seed=7):
         (100, 0.3, 0.3, 3.0, 0.6),  # weeks remember long
         (12, 1.0, 0.3, 3.0, 0.3),
         (12, 1.0, 1.0, 3.0, 0.3),
+        (12, 1.0, 0.0, 3.0, 0.0),
+        (100, 0.0, 0.5, 0.5, 0.6),  # weeks alone, and they remember long
     ],
 )
 def test_the_pooled_interval_holds_the_truth_in_95_worlds_of_100(settings):
-    """Nominal 95 %; 400 worlds at 95 % show less than 92 % with probability 0.5 %."""
-    share, half = covered(settings, pooled=True)
-    alone, wide = covered(settings, pooled=False)
-    assert share >= 0.92, share
-    assert alone >= 0.92, alone
+    """Measured 0.93–0.98 (docs/adr/0006); 2,000 worlds stray by 1.2 points once in 100."""
+    share, half = covered(settings, pooled=True, worlds=2_000)
+    alone, wide = covered(settings, pooled=False)  # three blocks don't see long memory
+    assert 0.92 <= share <= 0.985, share
+    assert alone >= 0.88, alone
     assert half < wide
 
 
