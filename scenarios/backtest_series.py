@@ -79,7 +79,6 @@ def series_of(
             for s, m in zip(store.tolist(), member.tolist(), strict=True)
         ),
         festival=plan.festival,
-        weekday=plan.weekday,
     )
 
 

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
         help="What a method is worth on recorded data.", no_args_is_help=True, rich_markup_mode=None
     )
     group.command("unconstrain")(guarded(unconstrain))
+    group.command("cold-start")(guarded(cold_start))
     group.command("transfers")(guarded(transfers))
     final_weeks.register(group)
     app.add_typer(group, name="study")
@@ -67,3 +68,19 @@ def transfers(
         raise InvalidInput(f"covers is {covers!r}", field="covers", remedy="e.g. 3,5,8") from None
     ask = TransferStudy(covers=levels, decide_hour=decide_hour, seed=seed)
     answer(transfer_study(open_history(history), ask), as_json=as_json)
+
+
+def cold_start(
+    history: Folder,
+    folds: Annotated[int, typer.Option(help="Parts that are held back one by one.")] = 5,
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Error of series held back, forecast from what other stores and SKUs tell.
+
+    Example: storetwin study cold-start var/fresh --json
+    """
+    from scenarios.cold_start_study import cold_start_study
+    from scenarios.history.importer import open_history
+
+    answer(cold_start_study(open_history(history), folds=folds, seed=seed), as_json=as_json)
