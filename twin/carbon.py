@@ -125,8 +125,8 @@ class CarbonAccount:
         """A settled load has left its origin, or a supplier."""
         if load.origin == SUPPLIER:
             return
-        grams = self.mean[load.origin, load.sku] * load.shipped
-        np.subtract.at(self.pool[load.origin], load.sku, grams)
+        grams = np.empty(len(load.sku))
+        _load_up(load.origin, load.sku, load.shipped, self.pool, self.mean, grams)
         self._travelling[load.number] = grams
 
     def departed(self, tour: Tour) -> None:
@@ -150,7 +150,7 @@ class CarbonAccount:
     def received(self, load: Load) -> None:
         """A load is put down; call it after :meth:`settle` and before stock changes."""
         if load.origin == SUPPLIER:
-            kg = float((self._mass_kg[load.sku] * load.shipped).sum())
+            kg = _kilograms(load.sku, load.shipped, self._mass_kg)
             grams = kg / 1e3 * self.factors.inbound_km * self.factors.inbound_g_per_tonne_km
             self.legs_g += grams
             self._add_leg(load, grams)
@@ -160,12 +160,9 @@ class CarbonAccount:
 
     def _add_leg(self, load: Load, grams: float) -> None:
         """Add a load's share of a leg to its goods, by mass."""
-        part = shares(self._mass_kg[load.sku] * load.shipped, np.ones(len(load.sku)))
         carried = self._travelling.setdefault(load.number, np.zeros(len(load.sku)))
-        carried += grams * part
-        np.add.at(
-            self.today[load.destination, :, 0], self.network.skus.category[load.sku], grams * part
-        )
+        category, today = self.network.skus.category, self.today[load.destination]
+        _share(load.sku, load.shipped, self._mass_kg, category, grams, carried, today)
 
     def expired(self, before: npt.NDArray[np.int32]) -> None:
         """What was cleared this evening; `before` (L, K) was there, and settled."""
@@ -248,6 +245,50 @@ def _legs(network: Network, tour: Tour) -> tuple[Floats, Floats]:
     kg = np.array([stop.load.kg for stop in tour.stops])
     on_board = np.append(np.cumsum(kg[::-1])[::-1], 0.0)
     return metres, on_board
+
+
+@njit(cache=True)
+def _load_up(
+    place: int,
+    sku: npt.NDArray[np.int32],
+    shipped: npt.NDArray[np.int32],
+    pool: Floats,
+    mean: Floats,
+    grams: Floats,
+) -> None:
+    for i in range(len(sku)):
+        k = sku[i]
+        grams[i] = mean[place, k] * shipped[i]
+        pool[place, k] -= grams[i]
+
+
+@njit(cache=True)
+def _kilograms(
+    sku: npt.NDArray[np.int32], shipped: npt.NDArray[np.int32], mass_kg: Floats
+) -> float:
+    total = 0.0
+    for i in range(len(sku)):
+        total += mass_kg[sku[i]] * shipped[i]
+    return total
+
+
+@njit(cache=True)
+def _share(
+    sku: npt.NDArray[np.int32],
+    shipped: npt.NDArray[np.int32],
+    mass_kg: Floats,
+    category: npt.NDArray[np.int32],
+    grams: float,
+    carried: Floats,
+    today: Floats,
+) -> None:
+    """Share grams among goods by mass, or evenly where they weigh nothing."""
+    total = _kilograms(sku, shipped, mass_kg)
+    for i in range(len(sku)):
+        k = sku[i]
+        part = mass_kg[k] * shipped[i] / total if total > 0 else 1.0 / len(sku)
+        carried[i] += grams * part
+        today[category[k], 0] += grams * part
 
 
 @njit(cache=True)
