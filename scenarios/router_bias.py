@@ -59,7 +59,7 @@ class Sampled:
 
 
 def router_bias(
-    study: FinalStudy, *, nights: int = 32, days: int = 70, solutions: int = 100, seed: int = 1
+    study: FinalStudy, *, nights: int = 32, days: int = 70, seconds: float = 0.5, seed: int = 1
 ) -> dict[str, Any]:
     """Bias of the cheap engine for each arm of `study`, on days before its judged weeks.
 
@@ -67,7 +67,7 @@ def router_bias(
     ----------
     nights : int ≥ 30, sampled evenings, the same for every arm
     days : int, days before the judged weeks that they are drawn from
-    solutions : int, what stops the full engine: repeatable
+    seconds : float, time of the full engine for each warehouse's night
     """
     if not LEAST_NIGHTS <= nights <= days:
         raise InvalidInput(
@@ -79,11 +79,12 @@ def router_bias(
     world = replace(judged, first_day=first, days=end - first, warmup_days=0)
     draw = np.random.default_rng(np.random.SeedSequence([seed, 34]))
     chosen = frozenset((end - days + draw.choice(days, nights, replace=False)).tolist())
-    arms = {label: _arm(policy, world, chosen, solutions) for label, policy in study.arms.items()}
+    arms = {label: _arm(policy, world, chosen, seconds) for label, policy in study.arms.items()}
     pairs = itertools.combinations(arms, 2)
     return {
         "study": study.name,
         "nights": nights,
+        "seconds_per_plan": seconds,
         "days": [end - days, end - 1],
         "arms": arms,
         "reversed": [
@@ -97,13 +98,13 @@ def router_bias(
 
 
 def _arm(
-    policy: Policy, world: WorldSpec, nights: frozenset[int], solutions: int
+    policy: Policy, world: WorldSpec, nights: frozenset[int], seconds: float
 ) -> dict[str, Any]:
     """Kilometres of one policy by both engines; its factor with a 95 % interval."""
     bundle = build_bundle(policy.name, policy.as_dict())
     assert bundle.router is not None
     price = int({**defaults(policy.name), **policy.as_dict()}["tour_metres"])
-    full = OrToolsRouter(seconds=5.0, solutions=solutions, tour_metres=price, rules=bundle.rules)
+    full = OrToolsRouter(seconds=seconds, tour_metres=price, rules=bundle.rules)
     router = Sampled(bundle.router, full, nights)
     simulate(scenario_of(world, 0), replace(bundle, router=router), seed=world.seed)
     pairs = np.array([router.metres[day] for day in sorted(router.metres)], dtype=np.float64) / 1e3
