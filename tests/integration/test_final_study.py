@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from policies.domain.errors import InvalidInput, ScenarioInvalid
+from policies.registry import build_bundle
+from policies.routing.patterns import PatternRules
 from scenarios.final import load_final, run_final
+from scenarios.patterns import patterns_of
 from scenarios.router_bias import router_bias
+from scenarios.scenario import load_scenario
 
 WORLD = """
 name = "judged"
@@ -95,3 +99,17 @@ def test_sampled_nights_are_planned_by_both_engines(tmp_path, monkeypatch):
     assert all(len(pair) == 2 for pair in found["reversed"])
     with pytest.raises(InvalidInput, match="30 or more"):
         router_bias(load_final(written(tmp_path)), nights=10)
+
+
+def test_patterns_of_a_scenario_run_in_it(tmp_path, monkeypatch):
+    """Weeks of demand become a weekday pattern of each store, which the scenario takes."""
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path)
+    found = patterns_of(load_scenario(str(tmp_path / "world.toml")), 2, 6, PatternRules())
+    assert len(found["delivery_patterns"]) == 6
+    assert found["gap_share"] < 0.05
+    rows = [f"{store} = {json.dumps(days)}" for store, days in found["delivery_patterns"].items()]
+    policy = '[policy]\nname = "base-stock"\n[policy.params.delivery_patterns]\n' + "\n".join(rows)
+    (tmp_path / "world.toml").write_text(WORLD + policy)
+    chosen = load_scenario(str(tmp_path / "world.toml")).policy()
+    assert build_bundle(chosen.name, chosen.as_dict()).calendar.patterns

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from ui.commands.answer import Json, answer, check_failed, guarded
+from ui.commands.answer import Json, Seed, answer, check_failed, guarded
 
 
 def register(group: typer.Typer) -> None:
     """Add the commands to the group ``study``."""
     group.command("final")(guarded(final))
     group.command("routers")(guarded(routers))
+    group.command("patterns")(guarded(patterns))
 
 
 def final(
@@ -58,3 +59,23 @@ def routers(
     answer(result, as_json=as_json)
     if result["reversed"]:
         raise check_failed()
+
+
+def patterns(
+    scenario: str,
+    first_week: Annotated[int, typer.Option(help="First week whose demand counts.")] = 2,
+    last_week: Annotated[int, typer.Option(help="Last week whose demand counts.")] = 8,
+    seconds: Annotated[float, typer.Option(help="CP-SAT's deterministic time a region.")] = 5.0,
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Choose each store's weekdays by CP-SAT; the answer is a bundle's ``delivery_patterns``.
+
+    Example: storetwin study patterns tiny --first-week 1 --last-week 2 --json
+    """
+    from policies.routing.patterns import PatternRules
+    from scenarios.patterns import patterns_of
+    from scenarios.scenario import load_scenario
+
+    rules = PatternRules(deterministic_s=seconds, seed=seed)
+    answer(patterns_of(load_scenario(scenario), first_week, last_week, rules), as_json=as_json)
