@@ -252,11 +252,13 @@ def spread(
     growth = _memory_growth(_memory(known), blocks)
     longest = _memory_growth(MOST_MEMORY, blocks) * max(pooled - cell, 0.0)
     lasting = pooled + min(growth * pooled, longest)
+    if growth < 0:
+        cell *= 1 + growth
     total = max(lasting + by_store - cell, cell)
     if total <= 0:
         return 0.0, float(freedom)
     # Blocks that remember tell less than as many that do not.
-    worth = (freedom + more) * pooled / lasting if lasting > 0 else 1.0
+    worth = (freedom + more) * min(pooled / lasting, 1.0) if lasting > 0 else 1.0
     parts = lasting**2 / worth + by_store**2 / max(stores - 1, 1)
     return float(np.sqrt(total)), max(float(total**2 / parts), float(freedom))
 
@@ -274,18 +276,24 @@ def _cell_variance(influence: Floats) -> float:
 def _memory(known: Floats) -> float:
     """What a block tells of the next, without a short series' bias of −(1 + 4 r) / H.
 
-    Marriott & Pope (1954, Biometrika 41:390).
+    Marriott & Pope (1954, Biometrika 41:390). It may lie below 0, as where stock built up in
+    one block is used up in the next: cut off at 0 it would be too large on average.
     """
     gap = known - known.mean()
     square = float((gap**2).sum())
     if square <= 0:
         return 0.0
     found = float((gap[1:] * gap[:-1]).sum()) / square
-    return min(max((found + 1 / len(known)) / (1 - 4 / len(known)), 0.0), MOST_MEMORY)
+    whole = (found + 1 / len(known)) / (1 - 4 / len(known))
+    if whole < 0:
+        return max(whole, -0.5)
+    return min(whole, MOST_MEMORY)
 
 
 def _memory_growth(memory: float, blocks: int) -> float:
     """Share by which memory adds to the variance of the sum of `blocks` (first-order)."""
+    if memory < 0:
+        return 2 * (1 - 1 / blocks) * memory
     return float(2 * sum((1 - lag / blocks) * memory**lag for lag in range(1, blocks)))
 
 

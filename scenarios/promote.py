@@ -19,7 +19,7 @@ from policies.domain.facts import DayFacts
 from policies.registry import defaults
 from policies.release import Release, installed_source_sha256, params_sha256
 from scenarios.gate import DEFAULT_RULES, GateRules, Pair, Verdict, judge
-from scenarios.runner import Job, Outcome, Policy, run_jobs
+from scenarios.runner import Job, Outcome, Policy, RunJobs, run_jobs
 from scenarios.worlds import WorldSpec, chain_sha256, network_of
 
 Tell = Callable[[int, int], None]
@@ -112,8 +112,8 @@ class Judged:
         }
 
 
-def examine(trial: Trial, progress: Tell | None = None) -> Judged:
-    """Run everything the gate asks for, and judge."""
+def examine(trial: Trial, progress: Tell | None = None, run: RunJobs = run_jobs) -> Judged:
+    """Run everything the gate asks for by `run`, and judge."""
     null_a, null_b = null_pair(trial.candidate)
     bad = half_safety(trial.candidate)
     both = (trial.incumbent, trial.candidate)
@@ -130,7 +130,7 @@ def examine(trial: Trial, progress: Tell | None = None) -> Judged:
         jobs += [Job(chance, one, r) for r in range(trial.bootstrap_replications) for one in both]
     done = {
         (one.job.world.name, one.job.policy.label, one.job.replication): one
-        for one in run_jobs(jobs, trial.workers, progress)
+        for one in run(jobs, trial.workers, progress)
     }
     network, costs = network_of(trial.long.chain), trial.long.costs
 

@@ -87,6 +87,10 @@ class Outcome:
     before: DayFacts | None = None
 
 
+RunJobs = Callable[[Sequence[Job], int, Tell | None], list[Outcome]]
+"""What plays jobs: :func:`run_jobs`, or another simulator of the same facts."""
+
+
 def run_job(job: Job) -> Outcome:
     """Simulate one job.
 

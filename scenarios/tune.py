@@ -23,7 +23,7 @@ from policies.domain.errors import InvalidInput
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import kpi, value
 from policies.registry import defaults
-from scenarios.runner import Job, Policy, run_jobs
+from scenarios.runner import Job, Policy, RunJobs, run_jobs
 from scenarios.worlds import WorldSpec
 
 Tell = Callable[[int, int], None]
@@ -125,9 +125,9 @@ class TuneResult:
         path.write_text(json.dumps(self.__dict__, indent=1))
 
 
-def tune(study: Study, progress: Tell | None = None) -> TuneResult:
-    """The best parameters within the budget."""
-    search = _Search(study, progress or (lambda done, whole: None))
+def tune(study: Study, progress: Tell | None = None, run: RunJobs = run_jobs) -> TuneResult:
+    """The best parameters within the budget; `run` plays the jobs."""
+    search = _Search(study, progress or (lambda done, whole: None), run)
     search.rounds()
     return search.finish()
 
@@ -135,8 +135,8 @@ def tune(study: Study, progress: Tell | None = None) -> TuneResult:
 class _Search:
     """A coordinate search under way; points seen before are not run again."""
 
-    def __init__(self, study: Study, tell: Tell) -> None:
-        self.study, self.tell = study, tell
+    def __init__(self, study: Study, tell: Tell, run: RunJobs) -> None:
+        self.study, self.tell, self.run = study, tell, run
         self.seen: dict[str, Score] = {}
         self.history: list[Score] = []
         self.incumbent_cost = float("nan")
@@ -218,7 +218,7 @@ class _Search:
         if not jobs:
             return []
         before = self.done
-        outcomes = run_jobs(
+        outcomes = self.run(
             jobs, self.study.workers, lambda done, _: self.tell(before + done, self.whole)
         )
         self.done += len(jobs)

@@ -1,7 +1,8 @@
-"""``bench api``, ``forecast``, ``route`` and ``ledger``: service, models, engines, size."""
+"""``bench api``, ``forecast``, ``gate``, ``route``, ``ledger``: service, models, engines, size."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ def register(group: typer.Typer) -> None:
     """Add the commands to the group ``bench``."""
     group.command("api")(guarded(bench_api))
     group.command("forecast")(guarded(bench_forecast))
+    group.command("gate")(guarded(bench_gate))
     group.command("route")(guarded(bench_route))
     group.command("ledger")(guarded(bench_ledger))
 
@@ -93,6 +95,28 @@ def bench_route(
     result = measure(stops, days=days, seconds=seconds, seed=seed, engines=names)
     answer(result, as_json=as_json)
     if not all(one["feasible"] for one in result["engines"].values()):
+        raise check_failed()
+
+
+def bench_gate(
+    trials: Annotated[int, typer.Option(help="Null trials, and as many with a better one.")] = 400,
+    worlds: Annotated[int, typer.Option(help="Worlds whose mean is the truth.")] = 300,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that keeps finished trials; called again, go on.")
+    ] = None,
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """How often tuning and gate promote what is no better, and what is 3 % better.
+
+    Coverage of the gate's interval as well. Exit status 1 if false promotion or power fails.
+    Example: storetwin bench gate --trials 400 --out var/gate-study --json
+    """
+    from scenarios.gate_study import bench_gate as measure
+
+    result = measure(trials, worlds=worlds, seed=seed, out=out)
+    answer(result, as_json=as_json)
+    if not result["holds"]:
         raise check_failed()
 
 
