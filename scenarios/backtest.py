@@ -25,7 +25,8 @@ from policies.forecasting.baselines import (
 )
 from policies.forecasting.boosting import GlobalBoosting
 from policies.forecasting.series import Floats, SeriesForecast, SeriesModel, SeriesPanel
-from scenarios.backtest_series import days_of, series_of
+from scenarios.backtest_series import days_of, labels_of, series_of
+from scenarios.event_calendar import Event, laid_over, overrides
 from scenarios.history.importer import History
 
 STEP_DAYS = 14
@@ -55,6 +56,7 @@ class Backtest:
     level : store-sku or store-category
     until : int or None, first day that is not looked at (None = the history's end)
     models : names; seasonal_naive is always there
+    events : a planner's calendar, laid over that of the country
     """
 
     horizon: int = 28
@@ -63,6 +65,7 @@ class Backtest:
     level: str = "store-sku"
     until: int | None = None
     models: tuple[str, ...] = tuple(MODELS)
+    events: tuple[Event, ...] = ()
 
 
 @dataclass
@@ -78,6 +81,7 @@ class _Sums:
     covered: dict[str, list[float]] = field(default_factory=dict)
     buckets: dict[str, list[float]] = field(default_factory=dict)
     segments: dict[str, list[float]] = field(default_factory=dict)
+    planner: dict[str, list[float]] = field(default_factory=dict)
     fit_seconds: float = 0.0
     predict_seconds: float = 0.0
 
@@ -113,11 +117,15 @@ def backtest(
     panel = series_of(
         history, level=ask.level, series=ask.series, until_day=until, first_origin=starts[0]
     )
+    labels = labels_of(history, panel)
+    panel = laid_over(panel, ask.events, history.start_date, labels)
     names = list(dict.fromkeys(("seasonal_naive", *ask.models)))
     sums = {name: _Sums() for name in names}
     for start in starts:
         known = panel.until(start, ask.horizon)
         world = _World.of(panel, start, ask.horizon)
+        issued = history.start_date + dt.timedelta(start)
+        factor = overrides(ask.events, issued, ask.horizon, labels)
         for name in names:
             tell(f"day {start}: {name}")
             begun = time.perf_counter()
@@ -129,6 +137,7 @@ def backtest(
             sums[name].fit_seconds += trained - begun
             sums[name].predict_seconds += done - trained
             _score(sums[name], world, forecast, nine)
+            _score_planner(sums[name], world, forecast.mean, factor)
     figures = {name: _figures(sums[name]) for name in names}
     naive = figures["seasonal_naive"]
     return {
@@ -288,6 +297,14 @@ def _score_totals(sums: _Sums, world: _World, forecast: SeriesForecast) -> None:
         _add(sums.covered, "coverage95_total7", float((happened <= told)[whole].sum()), whole.sum())
 
 
+def _score_planner(sums: _Sums, world: _World, mean: npt.NDArray[Any], factor: Floats) -> None:
+    """Errors with and without the planner's overrides, on the days they speak of."""
+    mine = (factor != 1.0) & world.known
+    sold = float(world.sold[mine].sum())
+    _add(sums.planner, "wape_with", np.abs(world.sold - mean * factor)[mine].sum(), sold)
+    _add(sums.planner, "wape_without", np.abs(world.sold - mean)[mine].sum(), sold)
+
+
 def _pinball(happened: Floats, told: Floats, q: float) -> Floats:
     return np.maximum(q * (happened - told), (q - 1) * (happened - told))
 
@@ -316,6 +333,7 @@ def _figures(sums: _Sums) -> dict[str, Any]:
         "coverage95_total7": share(sums.covered.get("coverage95_total7", [0.0, 0.0])),
         "wape_by_days_ahead": {key: share(pair) for key, pair in sums.buckets.items()},
         "wape_by_segment": {key: share(pair) for key, pair in sums.segments.items() if pair[1]},
+        "override": {key: share(pair) for key, pair in sums.planner.items() if pair[1]},
         "fit_seconds": sums.fit_seconds,
         "predict_seconds": sums.predict_seconds,
     }

@@ -82,6 +82,16 @@ def series_of(
     )
 
 
+def labels_of(history: History, panel: SeriesPanel) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(store, category) of each series, by name."""
+    _, categories = _categories(history)
+    stores = history.receipts.store_ids
+    return (
+        tuple(stores[s] for s in panel.store.tolist()),
+        tuple(categories[g] for g in panel.group.tolist()),
+    )
+
+
 def days_of(history: History) -> int:
     """Days from the first to the last with a sale."""
     return int(history.receipts.t_s.max(initial=-1)) // DAY_SECONDS + 1

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from policies.domain.errors import InvalidInput
 from policies.forecasting.cold_start import ColdStart, Source
+from scenarios.cold_start_study import cold_start_study
 from scenarios.history.importer import import_history
+from tests.integration.test_backtest import made as made_history
 from tests.shared_data import shared
 from ui.cli import app
 
@@ -99,15 +101,12 @@ def test_a_setting_below_zero_is_named(name):
     assert caught.value.field == name
 
 
-@pytest.fixture(scope="module")
-def fresh_city(tmp_path_factory):
-    out = tmp_path_factory.mktemp("fresh")
-    import_history("freshretail-hourly", [shared("data/freshretail_city12_hourly.parquet")], out)
-    return out
-
-
-def test_on_a_real_city_it_beats_the_categorys_mean_and_hands_over(fresh_city):
-    run = CliRunner().invoke(app, ["study", "cold-start", str(fresh_city), "--json"])
+@pytest.mark.benchmark
+def test_on_a_real_city_it_beats_the_categorys_mean_and_hands_over(tmp_path):
+    """5,117 series, each held back once; a fortnight's sums and single days."""
+    source = shared("data/freshretail_city12_hourly.parquet")
+    import_history("freshretail-hourly", [source], tmp_path)
+    run = CliRunner().invoke(app, ["study", "cold-start", str(tmp_path), "--json"])
     assert run.exit_code == 0, run.output
     rows = {one["days"]: one for one in json.loads(run.stdout)["known"]}
     assert rows[0]["total"]["ratio"] < 0.80
@@ -117,7 +116,18 @@ def test_on_a_real_city_it_beats_the_categorys_mean_and_hands_over(fresh_city):
     assert rows[1]["total"]["cold_start"] < rows[1]["total"]["own"]
 
 
-def test_a_study_of_one_fold_is_named(fresh_city):
-    run = CliRunner().invoke(app, ["study", "cold-start", str(fresh_city), "--folds", "1"])
-    assert run.exit_code == 2
-    assert "folds" in run.output
+def test_each_series_is_held_back_once():
+    """Few SKUs of levels far apart: the SKU elsewhere is far better than its category."""
+    result = cold_start_study(made_history(), folds=4)
+    assert result["series"] == 24
+    assert result["sources"]["sku_elsewhere"] == 24
+    none = result["known"][0]
+    assert none["days"] == 0
+    assert none["total"]["ratio"] < 0.6
+    assert none["daily"]["own"] == none["daily"]["category"]
+
+
+def test_a_study_of_one_fold_is_named():
+    with pytest.raises(InvalidInput) as caught:
+        cold_start_study(made_history(), folds=1)
+    assert caught.value.field == "folds"

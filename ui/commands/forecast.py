@@ -23,6 +23,9 @@ def backtest(
     level: Annotated[str, typer.Option(help="store-sku or store-category.")] = "store-sku",
     models: Annotated[str, typer.Option(help="Names, with commas; empty = all.")] = "",
     until: Annotated[int, typer.Option(help="Last week that is looked at.")] = 40,
+    events: Annotated[
+        Path | None, typer.Option(help="Calendar of events to lay over, .csv or .toml.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Rolling-origin test of the forecast models, beside the seasonal naive.
@@ -32,6 +35,7 @@ def backtest(
     """
     from scenarios.backtest import MODELS, Backtest, for_people
     from scenarios.backtest import backtest as run
+    from scenarios.event_calendar import read_events
     from scenarios.history.importer import open_history
     from scenarios.history.splits import last_day
 
@@ -43,6 +47,7 @@ def backtest(
         level=level,
         until=last_day(until) + 1,
         models=names or tuple(MODELS),
+        events=read_events(events) if events else (),
     )
     result = run(open_history(history), ask, lambda said: screen.print(said, style="dim"))
     answer(result if as_json else for_people(result), as_json=as_json)
