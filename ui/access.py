@@ -16,6 +16,7 @@ MAY_OPEN: dict[str, frozenset[str]] = {
     "twin": frozenset({"executive", "planner", "auditor"}),
     "whatif": frozenset({"executive", "planner", "manager", "keeper", "auditor"}),
     "phone": frozenset({"clerk", "manager", "keeper"}),
+    "manage": frozenset({"manager", "keeper", "executive"}),
 }
 """Roles of each page (API.md, People): managers may view what-ifs, not run them."""
 MAY_RUN_WHATIF = frozenset({"executive", "planner"})

@@ -16,8 +16,9 @@ from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from ui import phone, web
+from ui import manage, phone, web
 from ui.dashboards import PageMaker, start
+from ui.desk import ServiceDesk
 from ui.gate import ServiceGate
 from ui.laboratory import Laboratory
 from ui.pages.executive import executive
@@ -68,7 +69,7 @@ class Serving:
         """Names of the pages there are figures for."""
         twin = ("twin",) if self.source is not None else ()
         whatif = ("whatif",) if self.source is not None and self.laboratory is not None else ()
-        return (*twin, *whatif, "phone")
+        return (*twin, *whatif, "phone", "manage")
 
 
 def make_site(service: Flask, gate: ServiceGate, serving: Serving) -> Flask:
@@ -90,6 +91,9 @@ def make_site(service: Flask, gate: ServiceGate, serving: Serving) -> Flask:
     )
     site.register_blueprint(
         phone.make_blueprint(gate, emulated=serving.is_emulated, demo_clock=serving.demo_clock)
+    )
+    site.register_blueprint(
+        manage.make_blueprint(gate, ServiceDesk(service), demo_clock=serving.demo_clock)
     )
     limiter = Limiter(get_remote_address, app=site, storage_uri="memory://")
     tries: str = service.extensions["storetwin"].settings.log_in_limit

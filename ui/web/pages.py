@@ -18,7 +18,7 @@ from ui.fonts import latin_inter
 from ui.i18n import LANGUAGES, Words, words
 from ui.theme import FONT_FACE, THEMES, css_variables, tokens
 
-PATHS: dict[str, str] = {"twin": "/twin", "whatif": "/whatif", "phone": "/m/"}
+PATHS: dict[str, str] = {"twin": "/twin", "whatif": "/whatif", "phone": "/m/", "manage": "/manage/"}
 """Where each page stands; dashboards stay one path level deep."""
 _YEAR_S = 365 * 24 * 3600
 
