@@ -22,6 +22,8 @@ class Settings:
     clock : callable that gives the aware time
     cookie_secure : False only where the service is served over plain HTTP on one machine
     check_answers : validate every answer against its schema (tests)
+    trusted_proxies : reverse proxies in front whose forwarded address, scheme and host are
+        believed; 0 where clients come directly
     max_body_bytes, max_batch_lines, max_file_bytes : limits of one request
     log_in_limit : tries per minute and address, in the words of flask-limiter
     write_off_limit_cents, auto_approve_cents : what needs no second person
@@ -42,6 +44,7 @@ class Settings:
     testing: bool = False
     cookie_secure: bool = True
     check_answers: bool = False
+    trusted_proxies: int = 0
     max_body_bytes: int = 2_000_000
     max_batch_lines: int = 1_000
     max_file_bytes: int = 20_000_000
@@ -73,6 +76,12 @@ class Settings:
                     field="WEIGHED_CODES",
                     remedy="13 characters like 21IIIIIWWWWWC",
                 )
+        if not 0 <= self.trusted_proxies <= 5:
+            raise InvalidInput(
+                f"{self.trusted_proxies} proxies in front",
+                field="TRUSTED_PROXIES",
+                remedy="0 to 5: only those that you run yourself",
+            )
         prefix = self.company_prefix
         if not (prefix.isascii() and prefix.isdigit() and 7 <= len(prefix) <= 10):
             raise InvalidInput(

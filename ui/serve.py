@@ -16,6 +16,7 @@ from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
+from ops_api.web.application import behind_proxies
 from ui import manage, phone, web
 from ui.dashboards import PageMaker, start
 from ui.desk import ServiceDesk
@@ -95,6 +96,7 @@ def make_site(service: Flask, gate: ServiceGate, serving: Serving) -> Flask:
     site.register_blueprint(
         manage.make_blueprint(gate, ServiceDesk(service), demo_clock=serving.demo_clock)
     )
+    behind_proxies(site, service.extensions["storetwin"].settings.trusted_proxies)
     limiter = Limiter(get_remote_address, app=site, storage_uri="memory://")
     tries: str = service.extensions["storetwin"].settings.log_in_limit
     limited = limiter.limit(tries, methods=["POST"])(site.view_functions["web.login"])

@@ -10,6 +10,7 @@ from flask import Flask, Response, jsonify
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ops_api.counts import routes as counts
 from ops_api.database import make_engine
@@ -102,6 +103,7 @@ def create_app(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         MAX_FORM_MEMORY_SIZE=100_000,
     )
+    behind_proxies(app, settings.trusted_proxies)
     registry = Registry()
     for part in SLICES:
         part.register(registry)
@@ -127,6 +129,17 @@ def create_app(
         return jsonify(described)
 
     return app
+
+
+def behind_proxies(app: Flask, proxies: int) -> None:
+    """Believe the address, scheme and host that this many proxies of ours forward.
+
+    Without it every browser behind a proxy shares one rate limit, and the origin of a
+    page under TLS differs from the address the service thinks it has.
+    """
+    if proxies:
+        believed = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
+        app.wsgi_app = believed  # type: ignore[method-assign]
 
 
 def _too_often(_limit: Any) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -138,13 +139,17 @@ def serve(
     """
     from ops_api import create_app
     from ops_api.clock import system_clock
+    from ops_api.environment import from_environment
     from ops_api.planning.worker import NeedsWorker
     from ops_api.webhooks.relay import Relay
     from scenarios.emulation.clock import DemoClock
     from ui.demo.remote import obey_demo_time
     from ui.serve import Serving, kept_secret, make_server, run
 
-    secret = kept_secret(Path("var/secret"))
+    kept = from_environment(os.environ)
+    if "SECRET_KEY" not in kept:
+        kept["SECRET_KEY"] = kept_secret(Path("var/secret"))
+    secret = str(kept["SECRET_KEY"])
     local = host in ("127.0.0.1", "localhost", "::1")
     clock = DemoClock(_moment(demo_time, "--demo-time")) if demo_time else system_clock
     if isinstance(clock, DemoClock) and not local:
@@ -154,15 +159,11 @@ def serve(
             remedy="serve it on 127.0.0.1 only",
         )
     # Beyond this machine cookies travel over TLS only, behind a proxy.
-    app = create_app(
-        {
-            "DATABASE_URL": db,
-            "SECRET_KEY": secret,
-            "COOKIE_SECURE": not local,
-            "CLOCK": clock,
-            "AUTO_APPROVE_CENTS": auto_approve_cents,
-        }
-    )
+    chosen: dict[str, object] = {"DATABASE_URL": db} if db != DEFAULT_DB else {}
+    if auto_approve_cents:
+        chosen["AUTO_APPROVE_CENTS"] = auto_approve_cents
+    base = {"DATABASE_URL": db, "COOKIE_SECURE": not local}
+    app = create_app({**base, **kept, **chosen, "CLOCK": clock})
     if isinstance(clock, DemoClock):
         obey_demo_time(app, clock)
     server = make_server(app, Serving(), port, host)
