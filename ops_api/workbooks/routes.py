@@ -27,6 +27,7 @@ from ops_api.web.registry import (
     unknown_document,
 )
 from ops_api.web.schemas import JsonObject
+from ops_api.workbooks import ledger
 from ops_api.workbooks.columns import Column
 from ops_api.workbooks.files import CSV, MOST_ROWS, XLSX, read_rows, write_csv, write_xlsx
 from ops_api.workbooks.service import (
@@ -102,6 +103,7 @@ class CountImportQuery(ImportQuery):
 
 def register(registry: Registry) -> None:
     """Add the endpoints; lists must be registered before."""
+    ledger.register(registry)
     for name, member in LISTS.items():
         registry.add(_list_export(registry.endpoints[name], member))
     site = Site(lambda query: [query.location])
