@@ -18,6 +18,7 @@ from ops_api.epcis import routes as epcis
 from ops_api.errors import RateLimited
 from ops_api.events import routes as events
 from ops_api.health import routes as health
+from ops_api.labels import routes as labels
 from ops_api.lots import routes as lots
 from ops_api.masterdata import routes as masterdata
 from ops_api.people import routes as people
@@ -47,6 +48,7 @@ SLICES = (
     epcis,
     events,
     health,
+    labels,
     lots,
     masterdata,
     people,

@@ -1,0 +1,1 @@
+"""Labels for shelves, lots and cartons, in the language of label printers."""
