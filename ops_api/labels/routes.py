@@ -70,7 +70,7 @@ def register(registry: Registry) -> None:
                 statuses=(200, 404),
                 answer=JsonObject,
                 query=query,
-                gives=ZPL,
+                gives=(ZPL,),
             )
         )
 

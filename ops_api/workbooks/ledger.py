@@ -65,7 +65,7 @@ def register(registry: Registry) -> None:
             statuses=(200,),
             answer=JsonObject,
             query=LedgerQuery,
-            gives=PARQUET,
+            gives=(PARQUET, "text/csv"),
         )
     )
 
