@@ -5,8 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from sqlalchemy import select
 
+from ops_api.ledger.chain import MOVEMENT_FIELDS
 from ops_api.ledger.health import INVARIANTS, check_ledger
+from ops_api.ledger.schema import MOVEMENTS
 from tests.integration.api_service import Rig, make_rig
 
 STORE, SKU = "S0001", "K00001"
@@ -123,3 +126,19 @@ def test_postgresql_refuses_to_empty_the_ledger_at_once(rig):
         pytest.skip("SQLite has no TRUNCATE")
     with pytest.raises(Exception, match="never changed"), rig.engine.begin() as connection:
         connection.exec_driver_sql("TRUNCATE movements")
+
+
+def test_an_edit_of_any_column_is_found(rig):
+    """Each column of a movement, another row each time, edited and put back."""
+    columns = {name: MOVEMENTS.c[name].type.python_type for name in MOVEMENT_FIELDS}
+    with rig.engine.connect() as connection:
+        numbers = list(
+            connection.execute(select(MOVEMENTS.c.seq).order_by(MOVEMENTS.c.seq)).scalars()
+        )
+    for place, (name, kind) in enumerate(columns.items()):
+        where = f"WHERE seq = {numbers[place % len(numbers)]}"
+        change = f"{name} + 7" if kind is int else f"{name} || 'x'"
+        back = f"{name} - 7" if kind is int else f"substr({name}, 1, length({name}) - 1)"
+        assert as_superuser(rig, f"UPDATE movements SET {name} = {change} {where}")["I7"], name
+        mended = as_superuser(rig, f"UPDATE movements SET {name} = {back} {where}")
+        assert mended["I7"] == 0, name
