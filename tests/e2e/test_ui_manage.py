@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
+def desk(tmp_path_factory, database):
     """Address of a small chain after its nightly plan, with something on every card."""
     rig = planned(tmp_path_factory.mktemp("manage"), COOKIE_SECURE=False)
     rig.clock.now = rig.clock.now.replace(hour=22, minute=30)
