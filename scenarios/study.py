@@ -45,6 +45,9 @@ KEYS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
         "replications": ((int,), 1),
         "workers": ((int,), 2),
         "fill_slack": ((int, float), 0.001),
+        "method": ((str,), "coordinate"),
+        "seed": ((int,), 1),
+        "indifference": ((int, float), 0.005),
     },
     "gate": {
         "replications": ((int,), 2),

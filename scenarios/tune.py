@@ -18,17 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import kpi, value
 from policies.registry import defaults
 from scenarios.runner import Job, Policy, RunJobs, run_jobs
+from scenarios.sampled_search import sampled_search
 from scenarios.worlds import WorldSpec
 
 Tell = Callable[[int, int], None]
 OBJECTIVE = "cost_per_unit_demanded"
 GUARDS = ("true_fill_rate", "on_shelf_availability")
+METHODS = ("coordinate", "sampled")
+LEAST_PAIRS = 3
+"""Paired replications before a finalist can be dropped."""
 OPTIMISTIC = "optimistic: measured on the weeks it was tuned on"
 
 
@@ -48,6 +53,9 @@ class Study:
     replications : int, replications of the finalists
     incumbent : Policy or None, whose fill and availability no point may fall below
     fill_slack : float, share by which it may all the same
+    method : {"coordinate", "sampled"}, one knob at a time, or Optuna's estimator over all
+    seed : int, of the sampled search
+    indifference : float, share of cost below which two finalists count as equal
     """
 
     policy: str
@@ -61,6 +69,9 @@ class Study:
     workers: int = 2
     incumbent: Policy | None = None
     fill_slack: float = 0.001
+    method: str = "coordinate"
+    seed: int = 1
+    indifference: float = 0.005
 
     def __post_init__(self) -> None:
         # Every corner is built once, so that a typing error costs no run.
@@ -68,6 +79,12 @@ class Study:
         for name, values in self.space.items():
             for one in values:
                 _policy(self, _moved(self.policy, self.start, name, one)).check()
+        if self.method not in METHODS:
+            raise InvalidInput(
+                f"no search {self.method!r}",
+                field="method",
+                remedy=f"choose among {', '.join(METHODS)}",
+            )
         for name, least in (("evaluations", 1), ("finalists", 1), ("replications", 1)):
             if getattr(self, name) < least:
                 raise InvalidInput(
@@ -111,6 +128,7 @@ class TuneResult:
     incumbent : float, the incumbent's on the same weeks; NaN without one
     keeps_guards : bool, whether fill and availability are those of the incumbent or better
     history : list of :class:`Score` as dicts, every evaluation in order
+    dropped : list of dict, points that went no further: params, rung, why
     """
 
     params: dict[str, Any]
@@ -119,6 +137,7 @@ class TuneResult:
     keeps_guards: bool = True
     history: list[dict[str, Any]] = field(default_factory=list)
     label: str = OPTIMISTIC
+    dropped: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """As JSON."""
@@ -128,7 +147,10 @@ class TuneResult:
 def tune(study: Study, progress: Tell | None = None, run: RunJobs = run_jobs) -> TuneResult:
     """The best parameters within the budget; `run` plays the jobs."""
     search = _Search(study, progress or (lambda done, whole: None), run)
-    search.rounds()
+    if study.method == "sampled":
+        search.sampled()
+    else:
+        search.rounds()
     return search.finish()
 
 
@@ -139,6 +161,7 @@ class _Search:
         self.study, self.tell, self.run = study, tell, run
         self.seen: dict[str, Score] = {}
         self.history: list[Score] = []
+        self.dropped: list[dict[str, Any]] = []
         self.incumbent_cost = float("nan")
         arms = 0 if study.incumbent is None else 1
         self.done = 0
@@ -161,14 +184,66 @@ class _Search:
                 if self.seen[_key(leader)].rank < self.seen[_key(best)].rank:
                     best, improved = leader, True
 
-    def finish(self) -> TuneResult:
-        """The finalists on the long window, all replications."""
+    def sampled(self) -> None:
+        """Points of the whole space, as Optuna's estimator asks for them."""
         study = self.study
-        ranked = sorted(self.seen.values(), key=lambda score: score.rank)[: study.finalists]
+        floors = self._floors(study.search_world, 1)
+        self._measure([dict(study.start)], floors)
+
+        def score(setting: dict[str, Any]) -> float:
+            point = dict(study.start)
+            for name, one in setting.items():
+                point = _moved(study.policy, point, name, one)
+            self._measure([point], floors)
+            found = self.seen.get(_key(point))
+            if found is None:
+                return self.worst()
+            # Whoever falls below the guards comes after everyone who does not.
+            return found.objective + (self.worst() if found.shortfall else 0.0)
+
+        # A point asked for twice is not run twice; asking ends where nothing new comes.
+        sampled_search(study.space, score, trials=2 * study.evaluations, seed=study.seed)
+
+    def _selected(self, points: list[dict[str, Any]], floors: tuple[float, ...]) -> list[Score]:
+        """Replication by replication, until the paired interval or the indifference decides."""
+        study = self.study
+        costs: dict[str, list[Score]] = {_key(point): [] for point in points}
+        alive = list(points)
+        for replication in range(study.replications):
+            for score in self._run(alive, study.final_world, 1, floors, replication):
+                costs[_key(score.params)].append(score)
+            known = {_key(point): _mean(costs[_key(point)], floors) for point in alive}
+            leader = min(known.values(), key=lambda score: score.rank)
+            done = replication + 1
+            if done < LEAST_PAIRS or len(alive) == 1:
+                continue
+            fates = {}
+            for key, score in known.items():
+                pairs = zip(costs[key], costs[_key(leader.params)], strict=True)
+                gaps = [one.objective - other.objective for one, other in pairs]
+                fates[key] = _fate(gaps, study.indifference * leader.objective)
+                if score is not leader and fates[key] == "worse":
+                    why = f"costs more than the leader after {done} paired replications"
+                    self.dropped.append({"params": score.params, "rung": "final", "why": why})
+            alive = [point for point in alive if fates[_key(point)] != "worse"]
+            if len(alive) == 1 or all(fates[_key(one)] == "equal" for one in alive):
+                break
+        return [_mean(costs[_key(point)], floors) for point in alive]
+
+    def worst(self) -> float:
+        """Most that any point has cost so far."""
+        return max(one.objective for one in self.seen.values())
+
+    def finish(self) -> TuneResult:
+        """The finalists on the long window, until one is left or nothing more is to be told."""
+        study = self.study
+        ranked = sorted(self.seen.values(), key=lambda score: score.rank)
+        self.dropped += [
+            {"params": one.params, "rung": "search", "why": "not among the finalists"}
+            for one in ranked[study.finalists :]
+        ]
         floors = self._floors(study.final_world, study.replications)
-        finals = self._run(
-            [score.params for score in ranked], study.final_world, study.replications, floors
-        )
+        finals = self._selected([score.params for score in ranked[: study.finalists]], floors)
         self.tell(self.whole, self.whole)
         winner = min(finals, key=lambda score: score.rank)
         return TuneResult(
@@ -177,6 +252,7 @@ class _Search:
             self.incumbent_cost,
             winner.shortfall == 0.0,
             [asdict(score) for score in self.history],
+            dropped=self.dropped,
         )
 
     def _measure(self, points: list[dict[str, Any]], floors: tuple[float, ...]) -> None:
@@ -191,11 +267,13 @@ class _Search:
         world: WorldSpec,
         replications: int,
         floors: tuple[float, ...],
+        first: int = 0,
     ) -> list[Score]:
         policies = [_policy(self.study, point) for point in points]
         window = "search" if world is self.study.search_world else "final"
         scores = []
-        for point, figures in zip(points, self._facts(policies, world, replications), strict=True):
+        found = self._facts(policies, world, replications, first)
+        for point, figures in zip(points, found, strict=True):
             cost, *guards = figures
             short = max([floor - one for floor, one in zip(floors, guards, strict=True)], default=0)
             scores.append(Score(point, cost, tuple(guards), max(short, 0.0), window))
@@ -211,10 +289,12 @@ class _Search:
         return tuple(one - self.study.fill_slack for one in guards)
 
     def _facts(
-        self, policies: Sequence[Policy], world: WorldSpec, replications: int
+        self, policies: Sequence[Policy], world: WorldSpec, replications: int, first: int = 0
     ) -> list[tuple[float, ...]]:
         """(objective, guards) of each policy, means over replications."""
-        jobs = [Job(world, policy, r) for policy in policies for r in range(replications)]
+        jobs = [
+            Job(world, policy, r) for policy in policies for r in range(first, first + replications)
+        ]
         if not jobs:
             return []
         before = self.done
@@ -225,6 +305,28 @@ class _Search:
         rows = np.array([_figures(one.facts, world.costs) for one in outcomes])
         means = rows.reshape(len(policies), replications, -1).mean(axis=1)
         return [tuple(row) for row in means.tolist()]
+
+
+def _mean(scores: Sequence[Score], floors: tuple[float, ...]) -> Score:
+    """One score of several replications; a shortfall is that of their mean guards."""
+    guards = np.mean([one.guards for one in scores], axis=0).tolist()
+    short = max((floor - one for floor, one in zip(floors, guards, strict=True)), default=0.0)
+    return Score(
+        scores[0].params,
+        float(np.mean([one.objective for one in scores])),
+        tuple(guards),
+        max(short, 0.0),
+        scores[0].window,
+    )
+
+
+def _fate(gaps: Sequence[float], indifference: float) -> str:
+    """What paired replications say: worse than the leader, equal to it, or not yet known."""
+    mean, count = float(np.mean(gaps)), len(gaps)
+    half = float(stats.t.ppf(0.975, count - 1) * np.std(gaps, ddof=1) / np.sqrt(count))
+    if max(abs(mean - half), abs(mean + half)) <= indifference:
+        return "equal"
+    return "worse" if mean - half > 0 else "open"
 
 
 def _figures(facts: DayFacts, costs: CostModel) -> list[float]:
