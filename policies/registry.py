@@ -6,7 +6,6 @@ one flat form; unknown names are refused with the nearest known one.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from policies.allocation.proportional import Proportional
 from policies.bundle import PolicyBundle
 from policies.delivery import DeliveryCalendar
 from policies.domain.errors import InvalidInput
+from policies.domain.nearest import nearest
 from policies.domain.ports import Allocator, Replenisher, Router, TransferPolicy
 from policies.forecasting.seasonal import SeasonalBaseline
 from policies.replenishment.base_stock import CappedBaseStock
@@ -35,6 +35,8 @@ from policies.routing.savings import SavingsRouter
 from policies.transfer.min_cost_flow import MinCostFlowTransfer
 
 Params = Mapping[str, Any]
+_LIKE = 0.4
+"""Likeness at which a name is proposed in place of an unknown one."""
 FRACTILES = tuple(f"fractile_{i}" for i in range(class_count()))
 _COMMON: dict[str, Any] = {
     "reviews_per_week": 7,
@@ -189,7 +191,7 @@ def build_bundle(
     """
     if name not in RECIPES:
         raise InvalidInput(
-            f"no policy {name!r}", field="policy.name", remedy=_nearest(name, RECIPES)
+            f"no policy {name!r}", field="policy.name", remedy=nearest(name, RECIPES, cutoff=_LIKE)
         )
     recipe = RECIPES[name]
     given = dict(params or {})
@@ -198,14 +200,14 @@ def build_bundle(
             raise InvalidInput(
                 f"policy {name} has no parameter {key!r}",
                 field=f"policy.params.{key}",
-                remedy=_nearest(key, recipe.defaults),
+                remedy=nearest(key, recipe.defaults, cutoff=_LIKE),
             )
     full = {**recipe.defaults, **given}
     if full["allocation"] not in ALLOCATORS:
         raise InvalidInput(
             f"no allocation {full['allocation']!r}",
             field="policy.params.allocation",
-            remedy=_nearest(str(full["allocation"]), ALLOCATORS),
+            remedy=nearest(str(full["allocation"]), ALLOCATORS, cutoff=_LIKE),
         )
     calendar = DeliveryCalendar.of(
         int(full["reviews_per_week"]), int(full["delivery_days"]), full["delivery_patterns"]
@@ -251,11 +253,6 @@ def defaults(name: str) -> dict[str, Any]:
     """The parameters of a named bundle with their defaults."""
     if name not in RECIPES:
         raise InvalidInput(
-            f"no policy {name!r}", field="policy.name", remedy=_nearest(name, RECIPES)
+            f"no policy {name!r}", field="policy.name", remedy=nearest(name, RECIPES, cutoff=_LIKE)
         )
     return dict(RECIPES[name].defaults)
-
-
-def _nearest(name: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"

@@ -10,7 +10,7 @@ from typing import Any
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.network import Network
 from scenarios.changes import change_network, check_selectors
-from scenarios.history.generate import ChainStretches, generate_chain
+from scenarios.history.generate import generate_chain, network_to_be
 from scenarios.scenario import ScenarioFile
 from scenarios.scenario_keys import line_of
 from scenarios.worlds import CHAIN_SEGMENTS, WorldSpec, network_of, save_chain
@@ -79,7 +79,7 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
 
 def _network_to_be(scenario: ScenarioFile) -> Network:
     try:
-        return ChainStretches(**scenario.values["generated"]).network
+        return network_to_be(**scenario.values["generated"])
     except InvalidInput as error:
         raise ScenarioInvalid(
             f"{scenario.source}: {error.detail}",

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.errors import InvalidInput, ScenarioInvalid
+from policies.domain.nearest import nearest
 from policies.domain.network import Fleet, Network
-from scenarios.nearest import nearest
 
 Bools = npt.NDArray[np.bool_]
 Names = tuple[str, ...]
@@ -82,6 +82,15 @@ def _rank(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
 
 
+def _check_days(rules: object, part: str, *names: str) -> None:
+    for name in names:
+        value = getattr(rules, name)
+        if value < 0:
+            raise ScenarioInvalid(
+                f"{part}.{name} is {value}", field=f"{part}.{name}", remedy="0 or more"
+            )
+
+
 @dataclass(frozen=True)
 class Change:
     """One table of ``[[changes]]``.
@@ -104,6 +113,7 @@ class Change:
     closes: str = ""
 
     def __post_init__(self) -> None:
+        _check_days(self, "changes", "from_day", "days")
         if self.demand_factor > _MOST:
             raise ScenarioInvalid(
                 f"demand_factor is {self.demand_factor}",
@@ -146,6 +156,7 @@ class NewStore:
     takes: float = 0.1
 
     def __post_init__(self) -> None:
+        _check_days(self, "new_stores", "from_day")
         if not self.id or set(self.id) & set(":>/") or len(self.id) > 64:
             raise ScenarioInvalid(
                 f"a store can't be called {self.id!r}",

@@ -8,7 +8,6 @@ labelled optimistic: the arms were chosen on these.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from scenarios.compare import RESAMPLED_POOLED, compare
 from scenarios.promote import SETTLING_DAYS
 from scenarios.runner import Job, Outcome, Policy, Tell, run_jobs
 from scenarios.scenario import ScenarioFile, load_scenario
+from scenarios.study import read_study
 from scenarios.tune import OPTIMISTIC
 from scenarios.worlds import WorldSpec, network_of
 
@@ -64,14 +64,7 @@ def load_final(path: Path) -> FinalStudy:
     ScenarioInvalid
         For an unknown key, a pair of an unknown arm, an arm that the registry refuses.
     """
-    if not path.exists():
-        raise ScenarioInvalid(f"no file {path}", field="study", remedy="check the path")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioInvalid(
-            f"{path} is not valid TOML: {error}", row=str(path), remedy="mend that line"
-        ) from None
+    raw = read_study(path)
     for odd in sorted(raw.keys() - _KEYS):
         raise _wrong(path, odd, f"the unknown key {odd}", f"one of {', '.join(sorted(_KEYS))}")
     arms: dict[str, Policy] = {}

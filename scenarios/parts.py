@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from policies.domain.facts import DayFacts
 from twin.carbon import CarbonResult
+from twin.output import narrowest
 from twin.result import RunResult
 
 _TOTALS = ("sold_per_sku", "lost_per_sku", "demanded_per_sku")
@@ -90,9 +91,7 @@ def _narrow(name: str, facts: npt.NDArray[np.int64]) -> dict[str, Any]:
     out = {}
     for i in range(facts.shape[-1]):
         column = np.ascontiguousarray(facts[..., i])
-        reach = max(abs(int(column.min(initial=0))), abs(int(column.max(initial=0))))
-        kind = next(k for k in (np.int8, np.int16, np.int32, np.int64) if reach <= np.iinfo(k).max)
-        out[f"{name}_{i}"] = column.astype(kind)
+        out[f"{name}_{i}"] = column.astype(narrowest(column))
     return out
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import ScenarioInvalid
+from policies.domain.nearest import nearest
 from scenarios.history.splits import first_day, last_day
-from scenarios.nearest import nearest
 from scenarios.runner import Policy
 from scenarios.scenario_changes import make_changes, make_new_stores
 from scenarios.scenario_keys import PARTS, check_keys, check_whole, line_of, make_part

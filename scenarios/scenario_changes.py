@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from policies.domain.errors import ScenarioInvalid
 from scenarios.changes import Change, NewStore, selector
 
 
@@ -17,21 +16,10 @@ def make_changes(values: Mapping[str, Any]) -> tuple[Change, ...]:
         chosen: dict[str, Any] = {
             name: selector(table.get(name, {}), f"changes.{name}") for name in ("stores", "skus")
         }
-        _check_days(plain, "changes")
         out.append(Change(**chosen, **plain))
     return tuple(out)
 
 
 def make_new_stores(values: Mapping[str, Any]) -> tuple[NewStore, ...]:
     """The stores that open, in the file's order."""
-    for table in values.get("new_stores", []):
-        _check_days(table, "new_stores")
     return tuple(NewStore(**table) for table in values.get("new_stores", []))
-
-
-def _check_days(table: Mapping[str, Any], part: str) -> None:
-    for key in ("from_day", "days"):
-        if table.get(key, 0) < 0:
-            raise ScenarioInvalid(
-                f"{part}.{key} is {table[key]}", field=f"{part}.{key}", remedy="0 or more"
-            )

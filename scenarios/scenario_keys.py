@@ -12,11 +12,11 @@ from typing import Any
 from policies.domain.carbon import CarbonFactors
 from policies.domain.errors import InvalidInput, ScenarioInvalid
 from policies.domain.facts import CostModel
+from policies.domain.nearest import nearest
 from policies.registry import build_bundle
 from scenarios.changes import FLEET_KEYS
 from scenarios.history.generate import PRESETS
 from scenarios.history.preset_industries import FORMATS
-from scenarios.nearest import nearest
 from scenarios.scenario_changes import make_changes, make_new_stores
 from twin.processes import (
     BreakdownRules,

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import InvalidInput, ScenarioInvalid
+from policies.domain.nearest import nearest
 from scenarios.gate import GateRules
 from scenarios.history.splits import first_day, last_day
-from scenarios.nearest import nearest
 from scenarios.promote import Trial
 from scenarios.runner import Policy
 from scenarios.scenario import ScenarioFile, load_scenario
@@ -135,6 +135,18 @@ class StudyFile:
         )
 
 
+def read_study(path: Path) -> dict[str, Any]:
+    """The tables of a study's TOML file, not yet looked at."""
+    if not path.exists():
+        raise ScenarioInvalid(f"no file {path}", field="study", remedy="check the path")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioInvalid(
+            f"{path} is not valid TOML: {error}", row=str(path), remedy="mend that line"
+        ) from None
+
+
 def load_study(path: Path) -> StudyFile:
     """The study of a TOML file.
 
@@ -143,14 +155,7 @@ def load_study(path: Path) -> StudyFile:
     ScenarioInvalid
         Unknown key (with the nearest name), wrong type, weeks of the gate that tuning sees.
     """
-    if not path.exists():
-        raise ScenarioInvalid(f"no file {path}", field="study", remedy="check the path")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioInvalid(
-            f"{path} is not valid TOML: {error}", row=str(path), remedy="mend that line"
-        ) from None
+    raw = read_study(path)
     values = _filled(raw, "", str(path))
     for section in ("weeks", "budget", "gate"):
         values[section] = _filled(values[section], section, str(path))

@@ -239,12 +239,13 @@ def world_network(world: WorldSpec) -> Network:
     network = network_of(world.chain)
     if not (world.changes or world.new_stores or world.fleet):
         return network
-    like = _like(world) if world.new_stores else ""
-    return change_network(network, world.changes, world.new_stores, world.fleet, like)
+    return change_network(network, world.changes, world.new_stores, world.fleet, _like(world))
 
 
 def _like(world: WorldSpec) -> str:
     """The store that a new one takes after if it names none: of the record, for all alike."""
+    if not world.new_stores:
+        return ""
     return best_seller(open_receipts(Path(world.chain) / "panel"))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from policies.domain.errors import ScenarioInvalid
+from policies.domain.nearest import nearest
 from policies.domain.network import DAY_SECONDS, Network
 from twin import draws
 from twin.processes import MarkovDisruption
@@ -139,11 +139,10 @@ def _chosen(rules: MarkovDisruption, known: Sequence[str]) -> npt.NDArray[np.int
     """Rows of the names that a disruption is about."""
     for name in rules.names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             raise ScenarioInvalid(
                 f"no {rules.target[:-1]} {name!r} in the network",
                 field="disruptions.names",
-                remedy=f"did you mean {near[0]!r}?" if near else f"one of {', '.join(known[:8])}",
+                remedy=nearest(name, known, cutoff=0.5, most=8),
             )
     names = rules.names or known
     return np.array([known.index(name) for name in names], dtype=np.int64)

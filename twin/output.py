@@ -134,19 +134,21 @@ def write(data: xr.Dataset, path: Path) -> Path:
     return path
 
 
+def narrowest(values: npt.NDArray[np.integer]) -> np.dtype[Any]:
+    """The narrowest signed integer that holds all `values`."""
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    kinds = (np.int8, np.int16, np.int32, np.int64)
+    fits = (k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max)
+    return np.dtype(next(fits))
+
+
 def _encoding(variable: xr.DataArray) -> dict[str, Any]:
-    low, high = (int(variable.min()), int(variable.max())) if variable.size else (0, 0)
-    narrow = next(
-        kind
-        for kind in (np.int8, np.int16, np.int32, np.int64)
-        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max
-    )
     chunks = [
         1 if dim in CELL_DIMS[:2] else min(size, _CHUNK_DAYS) if dim == "day" else size
         for dim, size in variable.sizes.items()
     ]
     return {
-        "dtype": np.dtype(narrow),
+        "dtype": narrowest(variable.to_numpy()),
         "zlib": True,
         "complevel": 1,
         "shuffle": True,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from policies.domain.errors import ScenarioInvalid
+from policies.domain.nearest import nearest
 from policies.domain.network import DAY_SECONDS, LocationKind, Network
 from policies.domain.receipts import ReceiptColumns
 from twin import draws
@@ -257,11 +257,10 @@ def switch_shares(scenario: Scenario) -> npt.NDArray[np.float64]:
     shares = np.full(len(names), float(rules.share))
     for name, share in rules.by_category:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
             raise ScenarioInvalid(
                 f"no category {name!r} in the network",
                 field="substitution.by_category",
-                remedy=f"did you mean {near[0]!r}?" if near else f"one of {', '.join(names[:8])}",
+                remedy=nearest(name, names, cutoff=0.5, most=8),
             )
         shares[names.index(name)] = share
     return shares

@@ -98,6 +98,21 @@ class GenerateReport:
     bytes: int
 
 
+def network_to_be(
+    *,
+    stores: int,
+    skus: int,
+    days: int,
+    lines_per_store_day: float,
+    seed: int,
+    preset: str | None = None,
+    formats: dict[str, float] | None = None,
+) -> Network:
+    """The network of :func:`generate_chain`, without drawing a basket."""
+    sizes = (stores, skus, days, lines_per_store_day, seed, None, DEFAULT_START)
+    return _plan(*sizes, preset, formats).network
+
+
 def generate_chain(
     *,
     stores: int,

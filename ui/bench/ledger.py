@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
 
 from ops_api.database import make_engine, reading, writing
 from ops_api.ledger.reading import rows_written
@@ -31,6 +30,7 @@ from policies.domain.errors import InvalidInput
 from policies.domain.network import Network
 from policies.release import Release, installed_source_sha256, params_sha256
 from scenarios.history.generate import generate_chain
+from ui.bench.world import refuse_full
 
 OPENED = 2_000
 _BLOCK = 2_000_000
@@ -59,13 +59,7 @@ def bench_ledger(
     upgrade(url)
     engine = make_engine(url)
     try:
-        with reading(engine) as connection:
-            if rows_written(connection):
-                raise InvalidInput(
-                    f"{make_url(url).render_as_string()} holds movements",
-                    field="--db",
-                    remedy="give an empty database",
-                )
+        refuse_full(engine)
         network, _ = generate_chain(
             stores=stores, skus=skus, days=1, lines_per_store_day=1, seed=seed
         )

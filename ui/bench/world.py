@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, func, select
 
 from ops_api.database import make_engine, reading
+from ops_api.ledger.reading import rows_written
 from ops_api.ledger.schema import MOVEMENTS
 from ops_api.masterdata.service import load_network
 from ops_api.migrations.run import upgrade
@@ -54,14 +54,7 @@ def open_world(url: str, stores: int, seed: int) -> BenchWorld:
     upgrade(url)
     engine = make_engine(url)
     try:
-        with reading(engine) as connection:
-            found = connection.scalar(select(func.count()).select_from(MOVEMENTS))
-        if found:
-            raise InvalidInput(
-                f"{make_url(url).render_as_string()} holds {found} movements",
-                field="--db",
-                remedy="give an empty database: a benchmark writes sales into it",
-            )
+        refuse_full(engine)
         network, _ = generate_chain(
             stores=stores, skus=SKUS, days=1, lines_per_store_day=1, seed=seed
         )
@@ -81,6 +74,18 @@ def open_world(url: str, stores: int, seed: int) -> BenchWorld:
         engine.dispose()
     names = tuple(network.locations.ids[i] for i in network.stores)
     return BenchWorld(url, token, names, network.skus.ids, opened)
+
+
+def refuse_full(engine: Engine) -> None:
+    """Raise where the database holds movements already."""
+    with reading(engine) as connection:
+        found = rows_written(connection)
+    if found:
+        raise InvalidInput(
+            f"{engine.url.render_as_string()} holds {found} movements",
+            field="--db",
+            remedy="give an empty database: a benchmark writes sales into it",
+        )
 
 
 def sale(world: BenchWorld, store: str, rng: np.random.Generator) -> dict[str, Any]:
