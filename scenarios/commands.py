@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel, DayFacts
-from policies.domain.kpis import KPIS, value
-from policies.domain.network import Network
 from policies.registry import build_bundle
 from scenarios.chains import chain_of, check_on_chain
 from scenarios.compare import RESAMPLED, compare
+from scenarios.gather import gather
 from scenarios.promote import examine, release_of, write_release
 from scenarios.run_folder import RunFolder
 from scenarios.runner import Policy
@@ -31,14 +28,11 @@ from scenarios.whole_files import write_whole
 from scenarios.worlds import chain_sha256, expansion_of, world_network
 from twin.output import (
     code_sha256,
-    dataset,
     manifest,
-    process_counts,
     read,
     write,
     write_manifest,
 )
-from twin.result import RunResult
 
 STUDIES = Path("var/studies")
 CHECKPOINT_DAYS = 28
@@ -100,31 +94,30 @@ def run_command(
             field="--checkpoint-days",
             remedy="give days, or 0 for no checkpoints",
         )
-    results = RunFolder(out, world, policy, checkpoint_days).run(count, workers, progress, dask)
-    network = world_network(world)
-    data = dataset(results, network.skus.ids)
-    write(data, out / "result.nc")
-    _write_carbon(results, network, out / "carbon.parquet")
+    parts = RunFolder(out, world, policy, checkpoint_days).run(count, workers, progress, dask)
+    window = (world.first_day + world.warmup_days, world.last_day)
+    made = gather(parts, world_network(world), window, world.costs, workers)
+    write(made.data, out / "result.nc", workers)
+    if made.carbon is not None:
+        made.carbon.to_parquet(out / "carbon.parquet", index=False)
     (out / "scenario.json").write_text(
         json.dumps({"values": found.values, "chain": str(chain)}, indent=1)
     )
-    counts = process_counts(results)
-    means = {name: float(np.mean(each)) for name, each in counts.items()}
+    means = {name: float(np.mean(each)) for name, each in made.processes.items()}
     content = manifest(
-        data,
+        made.data,
         scenario_sha256={found.name: world.sha256()},
         bundle_sha256={policy.label: policy_sha256(policy)},
         data_sha256=chain_sha256(chain),
         panel_expansion=expansion_of(world),
-        processes=counts,
+        processes=made.processes,
         seconds={"total": time.perf_counter() - began},
+        threads=workers,
     )
     write_manifest(content, out / "manifest.json")
-    window = (world.first_day + world.warmup_days, world.last_day)
-    facts = [one.facts.window(*window) for one in results]
     return {
-        "kpis": kpi_table(facts, world.costs),
-        **({"processes": means} if counts else {}),
+        "kpis": made.kpis,
+        **({"processes": means} if means else {}),
         "seconds": time.perf_counter() - began,
         "result_sha256": content["result_sha256"],
         "out": str(out),
@@ -135,41 +128,6 @@ def run_command(
 def policy_sha256(policy: Policy) -> str:
     """Hash over the parameters of every member of the policy's bundle."""
     return build_bundle(policy.name, policy.as_dict()).params_sha256
-
-
-def _write_carbon(results: Sequence[RunResult], network: Network, path: Path) -> None:
-    """What a unit sold carries, by location and SKU, over all replications."""
-    kept = [one.carbon for one in results if one.carbon is not None]
-    if not kept:
-        return
-    sold = np.sum([one.sold for one in kept], axis=0)
-    gone = np.sum([one.gone_g for one in kept], axis=0)
-    wasted = np.sum([one.wasted_g for one in kept], axis=0)
-    place, sku = np.nonzero(sold)
-    units = sold[place, sku]
-    pd.DataFrame(
-        {
-            "location": np.array(network.locations.ids)[place],
-            "sku": np.array(network.skus.ids)[sku],
-            "units_sold": units / len(kept),
-            "kg_co2e_per_unit": gone[place, sku] / units / 1e3,
-            "of_this_from_waste_kg": wasted[place, sku] / units / 1e3,
-        }
-    ).to_parquet(path, index=False)
-
-
-def kpi_table(facts: Sequence[DayFacts], costs: CostModel) -> dict[str, dict[str, Any]]:
-    """Mean over replications with its 95 % interval (Student t); null where undefined."""
-    out: dict[str, dict[str, Any]] = {}
-    for name, one in KPIS.items():
-        values = np.array([float(value(one, arm, costs)) for arm in facts])
-        half = np.nan
-        if len(values) > 1:
-            spread = values.std(ddof=1) / np.sqrt(len(values))
-            half = float(stats.t.ppf(0.975, len(values) - 1) * spread)
-        mean = float(values.mean())
-        out[name] = {"mean": mean, "low": mean - half, "high": mean + half, "unit": one.unit}
-    return out
 
 
 def compare_command(runs: Sequence[Path]) -> dict[str, Any]:

@@ -18,12 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import StoretwinError
-from scenarios.parts import read_part
-from scenarios.runner import Job, Policy, run_jobs, run_on_dask
+from scenarios.runner import Job, Policy, make_parts
 from scenarios.whole_files import write_whole
 from scenarios.worlds import WorldSpec
 from twin.output import code_sha256
-from twin.result import RunResult
 
 Tell = Callable[[int, int], None]
 
@@ -64,8 +62,8 @@ class RunFolder:
         workers: int = 1,
         progress: Tell | None = None,
         dask: str = "",
-    ) -> list[RunResult]:
-        """All replications; those that lie here already are not run again.
+    ) -> list[Path]:
+        """The file of each replication; those that lie here already are not run again.
 
         By `workers` processes of this machine, or by the Dask cluster at the address `dask`.
 
@@ -90,10 +88,7 @@ class RunFolder:
         tell(0, len(missing))
         jobs = [self._job(r, key) for r in missing]
         try:
-            if dask:
-                run_on_dask(jobs, dask, tell)
-            else:
-                run_jobs(jobs, workers, tell)
+            make_parts(jobs, workers, tell, dask)
         except StoretwinError as error:
             done = sum(self.part(r).exists() for r in wanted)
             self._state("failed", key, done, replications, error=str(error))
@@ -101,7 +96,7 @@ class RunFolder:
         for left in self.home.glob("parts/*.checkpoint*"):
             left.unlink()  # of a replication that was cut off just when it was over
         self._state("done", key, replications, replications, seconds_left=0.0)
-        return [read_part(self.part(r)) for r in wanted]
+        return [self.part(r) for r in wanted]
 
     def _job(self, replication: int, key: str) -> Job:
         return Job(

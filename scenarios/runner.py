@@ -6,23 +6,25 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from policies.domain.errors import ScenarioInvalid, StoretwinError
 from policies.domain.facts import DayFacts
 from policies.registry import build_bundle
 from scenarios.parts import write_part
-from scenarios.worlds import WorldSpec, demand_of, scenario_of
+from scenarios.worlds import WorldSpec, demand_of, drawing_of, scenario_of
 from twin.checkpoint import Checkpoints
 from twin.result import RunResult, Trace
 from twin.run import simulate
 
 Tell = Callable[[int, int], None]
+T = TypeVar("T")
 
 
 class RunFailed(StoretwinError):
@@ -170,28 +172,60 @@ def _named(job: Job) -> str:
 
 
 def run_jobs(jobs: Sequence[Job], workers: int = 1, progress: Tell | None = None) -> list[Outcome]:
-    """Outcomes in the order of `jobs`.
+    """Outcomes in the order of `jobs`, by so many processes."""
+    return _spread(run_job, jobs, workers, progress)
 
-    The demand of each (world, replication) is drawn before the first run, so that no two
-    processes draw the same and every policy meets the same customers.
+
+def make_parts(
+    jobs: Sequence[Job], workers: int = 1, progress: Tell | None = None, dask: str = ""
+) -> None:
+    """Leave each job's result in its part; nothing of it comes back to this process.
+
+    By `workers` processes of this machine, or by the Dask cluster at the address `dask`,
+    whose workers read chains and write parts where this process does.
     """
+    if dask:
+        _spread_on_dask(_make_part, [_from_anywhere(job) for job in jobs], dask, progress)
+    else:
+        _spread(_make_part, jobs, workers, progress)
+
+
+def _make_part(job: Job) -> None:
+    run_job(job)
+
+
+def _drawn_by_several(jobs: Sequence[Job]) -> list[Job]:
+    """A job of each drawn demand that several meet, so that no two processes draw the same."""
+    drawings = [drawing_of(job.world, job.replication) for job in jobs]
+    counts = Counter(drawings)
+    first = dict(zip(drawings[::-1], jobs[::-1], strict=True))
+    return [job for drawing, job in first.items() if drawing and counts[drawing] > 1]
+
+
+def _draw(job: Job) -> None:
+    demand_of(job.world, job.replication)
+
+
+def _spread(
+    task: Callable[[Job], T], jobs: Sequence[Job], workers: int, progress: Tell | None
+) -> list[T]:
+    """What the task gives for each job, in their order."""
     if workers < 1:
         raise ScenarioInvalid(f"workers is {workers}", field="workers", remedy="at least 1")
     tell = progress or (lambda done, whole: None)
-    for world, replication in dict.fromkeys((job.world, job.replication) for job in jobs):
-        demand_of(world, replication)
     done = 0
     if workers == 1 or len(jobs) == 1:
         outcomes = []
         for job in jobs:
-            outcomes.append(run_job(job))
+            outcomes.append(task(job))
             done += 1
             tell(done, len(jobs))
         return outcomes
     pool = _pool(workers)
-    futures = {pool.submit(run_job, job): i for i, job in enumerate(jobs)}
-    found: dict[int, Outcome] = {}
+    found: dict[int, T] = {}
     try:
+        list(pool.map(_draw, _drawn_by_several(jobs)))
+        futures = {pool.submit(task, job): i for i, job in enumerate(jobs)}
         for future in as_completed(futures):
             found[futures[future]] = future.result()
             done += 1
@@ -209,10 +243,10 @@ def run_jobs(jobs: Sequence[Job], workers: int = 1, progress: Tell | None = None
     return [found[i] for i in range(len(jobs))]
 
 
-def run_on_dask(jobs: Sequence[Job], address: str, progress: Tell | None = None) -> list[Outcome]:
-    """Outcomes in the order of `jobs`, made by the workers of a Dask cluster.
-
-    They read chains and write parts where this process does, so they share its folders.
+def _spread_on_dask(
+    task: Callable[[Job], None], jobs: Sequence[Job], address: str, progress: Tell | None
+) -> None:
+    """The task for each job, by the workers of a cluster.
 
     Raises
     ------
@@ -225,9 +259,6 @@ def run_on_dask(jobs: Sequence[Job], address: str, progress: Tell | None = None)
         raise ScenarioInvalid(
             "Dask is not installed", field="--dask", remedy='pip install "storetwin[dask]"'
         ) from error
-    for world, replication in dict.fromkeys((job.world, job.replication) for job in jobs):
-        demand_of(world, replication)
-    here = [_from_anywhere(job) for job in jobs]
     try:
         client: Any = distributed.Client(address, timeout=_ANSWER_S)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
@@ -238,15 +269,13 @@ def run_on_dask(jobs: Sequence[Job], address: str, progress: Tell | None = None)
         ) from error
     with client:
         # Not pure: a job that was done before is not taken from the cluster's memory.
-        futures = client.map(run_job, here, pure=False)
-        number = {future.key: i for i, future in enumerate(futures)}
-        found: dict[int, Outcome] = {}
+        client.gather(client.map(_draw, _drawn_by_several(jobs), pure=False))
+        futures = client.map(task, jobs, pure=False)
         done: Any = distributed.as_completed(futures)  # type: ignore[no-untyped-call]
-        for future in done:
-            found[number[future.key]] = future.result()
+        for count, future in enumerate(done, start=1):
+            future.result()
             if progress is not None:
-                progress(len(found), len(jobs))
-    return [replace(found[i], job=job) for i, job in enumerate(jobs)]
+                progress(count, len(jobs))
 
 
 _ANSWER_S = 10

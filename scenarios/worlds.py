@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import uuid
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -184,6 +185,11 @@ def _drawn_folder(world: WorldSpec, replication: int) -> Path:
     return Path(world.chain) / "drawn" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
+def drawing_of(world: WorldSpec, replication: int) -> str:
+    """What worlds that meet the same customers in a replication have in common; "" = a replay."""
+    return "" if world.demand == "replay" else str(_drawn_folder(world, replication))
+
+
 def demand_of(world: WorldSpec, replication: int) -> ReceiptColumns:
     """What customers want to buy in one replication, drawn once and kept beside the chain."""
     if world.demand == "replay":
@@ -191,12 +197,16 @@ def demand_of(world: WorldSpec, replication: int) -> ReceiptColumns:
     folder = _drawn_folder(world, replication)
     if not (folder / "ids.json").exists():
         drawn = _draw(world, replication)
-        work = folder.with_name(f"{folder.name}.{replication}.part")
-        shutil.rmtree(work, ignore_errors=True)
+        # A name of its own: another process may be drawing the same.
+        work = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.part")
         save_receipts(drawn, work)
         (work / RECORD).write_text(json.dumps(_record(world, replication, drawn)))
-        shutil.rmtree(folder, ignore_errors=True)
-        work.rename(folder)
+        try:
+            work.rename(folder)
+        except OSError:
+            if not (folder / "ids.json").exists():
+                raise
+            shutil.rmtree(work)
     return open_receipts(folder)
 
 

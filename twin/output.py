@@ -11,6 +11,8 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import policies
 import twin
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import LOCATION_FACTS, SKU_FACTS, DayFacts
+from twin.netcdf import write_compressed
 from twin.result import RunResult
 
 CELL_DIMS = ("scenario", "replication", "day", "location", "category")
@@ -31,105 +34,158 @@ _VERSIONED = ("h5netcdf", "h5py", "numba", "numpy", "ortools", "pandas", "scipy"
 _CHUNK_DAYS = 64
 
 
-def dataset(results: Sequence[RunResult], sku_ids: Sequence[str] | None = None) -> xr.Dataset:
-    """Facts of all runs, dims (scenario, replication, day, location[, category]), int64.
+@dataclass(frozen=True)
+class Cell:
+    """One replication as it is written: each variable in the narrowest integer that holds it.
+
+    An eighth of the bytes of its :class:`RunResult`, so a run gathers many of them.
+
+    Attributes
+    ----------
+    label : str, ``<scenario>/<policy>``
+    replication : int
+    columns : dict, integers by variable, without the dims scenario and replication
+    coords : dict, day, location and category
+    attributes : dict of int, what holds for the whole run
+    """
+
+    label: str
+    replication: int
+    columns: Mapping[str, npt.NDArray[np.integer]]
+    coords: Mapping[str, tuple[int, ...] | tuple[str, ...]]
+    attributes: Mapping[str, int]
+
+
+def cell(run: RunResult) -> Cell:
+    """What is written of one replication."""
+    facts = run.facts
+    columns = {name: _narrowed(facts.sku_facts[..., i]) for i, name in enumerate(SKU_FACTS)}
+    columns |= {
+        name: _narrowed(facts.location_facts[..., i]) for i, name in enumerate(LOCATION_FACTS)
+    }
+    columns |= {name: _narrowed(getattr(run, name)) for name in _SKU_TOTALS}
+    columns["seed"] = np.array(run.seed, dtype=np.int64)
+    return Cell(
+        f"{run.scenario}/{run.policy}",
+        run.replication,
+        columns,
+        {
+            "day": (facts.first_day, facts.days),
+            "location": facts.locations,
+            "category": facts.categories,
+        },
+        {
+            "first_kpi_day": run.first_kpi_day,
+            "has_latent": int(facts.has_latent),
+            "as_known_at_s": int(facts.as_known_at_s),
+        },
+    )
+
+
+def dataset(
+    results: Iterable[RunResult | Cell], sku_ids: Sequence[str] | None = None
+) -> xr.Dataset:
+    """Facts of all runs, dims (scenario, replication, day, location[, category]), integers.
 
     The `scenario` coordinate reads ``<scenario>/<policy>``: the same world under two
     policies is two entries. Order follows the labels, never the order of arrival, so
-    that workers may finish as they like.
+    that workers may finish as they like. Every variable is of the narrowest integer type
+    that holds it: sum it as int64.
 
     Parameters
     ----------
-    results : one for each (scenario, policy, replication), no gap and no double
+    results : one for each (scenario, policy, replication), no gap and no double; read once
     sku_ids : names for the per-SKU totals; numbers by default
     """
-    if not results:
-        raise InvalidInput("no result to write", field="results", remedy="run a replication first")
     table = _by_cell(results)
+    if not table:
+        raise InvalidInput("no result to write", field="results", remedy="run a replication first")
     labels = sorted({label for label, _ in table})
     replications = sorted({replication for _, replication in table})
     first = table[labels[0], replications[0]]
     rows = [[_cell(table, label, r, first) for r in replications] for label in labels]
-    variables: dict[str, tuple[tuple[str, ...], npt.NDArray[np.int64]]] = {}
-    for i, name in enumerate(SKU_FACTS):
-        cells = [[run.facts.sku_facts[..., i] for run in row] for row in rows]
-        variables[name] = (CELL_DIMS, np.array(cells, dtype=np.int64))
-    for i, name in enumerate(LOCATION_FACTS):
-        cells = [[run.facts.location_facts[..., i] for run in row] for row in rows]
-        variables[name] = (CELL_DIMS[:-1], np.array(cells, dtype=np.int64))
-    for name in _SKU_TOTALS:
-        totals = [[getattr(run, name) for run in row] for row in rows]
-        variables[name] = ((*CELL_DIMS[:2], "sku"), np.array(totals, dtype=np.int64))
-    seeds = [[run.seed for run in row] for row in rows]
-    variables["seed"] = (CELL_DIMS[:2], np.array(seeds, dtype=np.int64))
-    skus = len(first.sold_per_sku)
-    facts = first.facts
+    variables = {
+        name: (_dims(name), _stacked([[one.columns[name] for one in row] for row in rows]))
+        for name in first.columns
+    }
+    first_day, days = (int(item) for item in first.coords["day"])
+    skus = len(first.columns[_SKU_TOTALS[0]])
     coords = {
         "scenario": labels,
         "replication": np.array(replications, dtype=np.int64),
-        "day": facts.first_day + np.arange(facts.days, dtype=np.int64),
-        "location": list(facts.locations),
-        "category": list(facts.categories),
+        "day": first_day + np.arange(days, dtype=np.int64),
+        "location": list(first.coords["location"]),
+        "category": list(first.coords["category"]),
         "sku": list(sku_ids) if sku_ids is not None else [str(i) for i in range(skus)],
     }
-    attributes = {
-        "first_kpi_day": first.first_kpi_day,
-        "has_latent": int(facts.has_latent),
-        "as_known_at_s": int(facts.as_known_at_s),
-        "day_is": "days since the network's start date",
-    }
+    attributes = {**first.attributes, "day_is": "days since the network's start date"}
     return xr.Dataset(variables, coords, attributes)
 
 
-def _label(run: RunResult) -> str:
-    return f"{run.scenario}/{run.policy}"
+def _dims(name: str) -> tuple[str, ...]:
+    if name == "seed":
+        return CELL_DIMS[:2]
+    if name in _SKU_TOTALS:
+        return (*CELL_DIMS[:2], "sku")
+    return CELL_DIMS if name in SKU_FACTS else CELL_DIMS[:-1]
 
 
-def _by_cell(results: Sequence[RunResult]) -> dict[tuple[str, int], RunResult]:
-    table: dict[tuple[str, int], RunResult] = {}
-    for run in results:
-        key = (_label(run), run.replication)
+def _narrowed(values: npt.NDArray[np.int64]) -> npt.NDArray[np.integer]:
+    column = np.ascontiguousarray(values)
+    return column.astype(narrowest(column))
+
+
+def _stacked(rows: list[list[npt.NDArray[np.integer]]]) -> npt.NDArray[np.integer]:
+    """(scenario, replication, …), in the widest type among them, which is the narrowest."""
+    return np.stack([np.stack(row) for row in rows])
+
+
+def _by_cell(results: Iterable[RunResult | Cell]) -> dict[tuple[str, int], Cell]:
+    table: dict[tuple[str, int], Cell] = {}
+    for result in results:
+        one = result if isinstance(result, Cell) else cell(result)
+        key = (one.label, one.replication)
         if key in table:
             raise InvalidInput(
-                f"replication {run.replication} of {_label(run)} is there twice",
+                f"replication {one.replication} of {one.label} is there twice",
                 field="results",
                 remedy="give every replication its own number",
             )
-        table[key] = run
+        table[key] = one
     return table
 
 
-def _cell(
-    table: Mapping[tuple[str, int], RunResult], label: str, replication: int, like: RunResult
-) -> RunResult:
-    """The run of one cell, which must be there and have the shape of the others."""
-    run = table.get((label, replication))
-    if run is None:
+def _cell(table: Mapping[tuple[str, int], Cell], label: str, replication: int, like: Cell) -> Cell:
+    """The cell of one scenario and replication, which must be there and fit the others."""
+    one = table.get((label, replication))
+    if one is None:
         raise InvalidInput(
             f"replication {replication} of {label} is missing",
             field="results",
             remedy="run every scenario with the same replications",
         )
-    for name in ("locations", "categories", "first_day", "days", "has_latent", "as_known_at_s"):
-        if getattr(run.facts, name) != getattr(like.facts, name):
-            raise InvalidInput(f"{label} differs from {_label(like)} in {name}", field=name)
-    if run.first_kpi_day != like.first_kpi_day:
-        raise InvalidInput(f"{label} differs from {_label(like)} in its warm-up", field="warmup")
-    return run
+    for name, wanted in {**like.coords, **like.attributes}.items():
+        found = {**one.coords, **one.attributes}[name]
+        if found != wanted:
+            what = _SAID.get(name, name)
+            raise InvalidInput(f"{label} differs from {like.label} in {what}", field=name)
+    return one
 
 
-def write(data: xr.Dataset, path: Path) -> Path:
+_SAID = {"day": "its days", "first_kpi_day": "its warm-up"}
+
+
+def write(data: xr.Dataset, path: Path, threads: int = 1) -> Path:
     """Write a NetCDF-4 file; equal datasets give equal bytes, in any process.
 
-    Each variable is stored in the narrowest integer that holds it and compressed; the
-    file appears whole or not at all.
+    Each variable is stored in the narrowest integer that holds it and compressed, by so
+    many threads; the file appears whole or not at all.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    encoding = {str(name): _encoding(data[name]) for name in data.data_vars}
     unfinished = path.with_name(path.name + ".part")
-    # Narrowed here: the file format's own conversion takes longer.
-    narrow = data.assign({name: data[name].astype(one["dtype"]) for name, one in encoding.items()})
-    narrow.to_netcdf(unfinished, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+    wide = {name: one for name, one in data.data_vars.items() if one.dtype == np.int64}
+    narrow = {name: one.astype(narrowest(one.to_numpy())) for name, one in wide.items()}
+    write_compressed(data.assign(narrow), unfinished, threads, _CHUNK_DAYS)
     unfinished.replace(path)
     return path
 
@@ -140,21 +196,6 @@ def narrowest(values: npt.NDArray[np.integer]) -> np.dtype[Any]:
     kinds = (np.int8, np.int16, np.int32, np.int64)
     fits = (k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max)
     return np.dtype(next(fits))
-
-
-def _encoding(variable: xr.DataArray) -> dict[str, Any]:
-    chunks = [
-        1 if dim in CELL_DIMS[:2] else min(size, _CHUNK_DAYS) if dim == "day" else size
-        for dim, size in variable.sizes.items()
-    ]
-    return {
-        "dtype": narrowest(variable.to_numpy()),
-        "zlib": True,
-        "complevel": 1,
-        "shuffle": True,
-        "chunksizes": tuple(max(1, size) for size in chunks),
-        "_FillValue": None,
-    }
 
 
 def read(path: Path) -> tuple[xr.Dataset, list[DayFacts]]:
@@ -189,19 +230,25 @@ def day_facts(data: xr.Dataset, scenario: int, replication: int) -> DayFacts:
     )
 
 
-def result_sha256(data: xr.Dataset) -> str:
-    """SHA-256 of names, dims, coordinates and integers, whatever the file format."""
-    sha = hashlib.sha256()
-    for name in sorted(map(str, data.variables)):
+def result_sha256(data: xr.Dataset, threads: int = 1) -> str:
+    """SHA-256 of names, dims, coordinates and integers, whatever the file format and types.
+
+    Over the hash of each variable, which `threads` make beside each other.
+    """
+
+    def one(name: str) -> str:
         variable = data[name]
-        sha.update(f"{name}|{variable.dims}|{variable.shape}|".encode())
+        sha = hashlib.sha256(f"{name}|{variable.dims}|{variable.shape}|".encode())
         if np.issubdtype(variable.dtype, np.integer):
             sha.update(np.ascontiguousarray(variable.to_numpy(), dtype="<i8").data)
         else:
             sha.update(json.dumps([str(item) for item in variable.to_numpy()]).encode())
+        return sha.hexdigest()
+
     attributes = {str(key): int(v) for key, v in data.attrs.items() if not isinstance(v, str)}
-    sha.update(json.dumps(attributes, sort_keys=True).encode())
-    return sha.hexdigest()
+    with ThreadPoolExecutor(threads) as pool:
+        content = [*pool.map(one, sorted(map(str, data.variables))), attributes]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def code_sha256(packages: Iterable[Path] | None = None) -> str:
@@ -234,6 +281,7 @@ def manifest(
     panel_expansion: Mapping[str, object] | None = None,
     processes: Mapping[str, Sequence[int]] | None = None,
     seconds: Mapping[str, float] | None = None,
+    threads: int = 1,
 ) -> dict[str, object]:
     """Everything needed to make the result again, as JSON values.
 
@@ -257,7 +305,7 @@ def manifest(
         "bundle_sha256": dict(sorted(bundle_sha256.items())),
         "data_sha256": data_sha256,
         "code_sha256": code_sha256(),
-        "result_sha256": result_sha256(data),
+        "result_sha256": result_sha256(data, threads),
         "panel_expansion": None if panel_expansion is None else dict(panel_expansion),
         "versions": {
             "python": platform.python_version(),
@@ -274,10 +322,10 @@ def manifest(
     }
 
 
-def process_counts(results: Sequence[RunResult]) -> dict[str, list[int]]:
+def process_counts(counters: Sequence[Mapping[str, int]]) -> dict[str, list[int]]:
     """What processes that a scenario switched on have done: by name, one for each replication."""
-    names = sorted({name for run in results for name in run.counters} - _ALWAYS)
-    return {name: [run.counters.get(name, 0) for run in results] for name in names}
+    names = sorted({name for each in counters for name in each} - _ALWAYS)
+    return {name: [each.get(name, 0) for each in counters] for name in names}
 
 
 def write_manifest(content: Mapping[str, object], path: Path) -> Path:

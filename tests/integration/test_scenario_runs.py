@@ -47,11 +47,11 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_with_the_same_bytes(at_home, mo
 
     whole = run_command("tiny", out=at_home / "whole", replications=3)
 
-    def cut(jobs, workers, tell):
-        runner.run_jobs(jobs[:2], workers, tell)
+    def cut(jobs, workers, tell, dask):
+        runner.make_parts(jobs[:2], workers, tell)
         raise RunFailed("the lights went out")
 
-    monkeypatch.setattr(run_folder, "run_jobs", cut)
+    monkeypatch.setattr(run_folder, "make_parts", cut)
     with pytest.raises(RunFailed):
         run_command("tiny", out=at_home / "cut", replications=3)
     state = json.loads((at_home / "cut/state.json").read_text())
@@ -61,11 +61,11 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_with_the_same_bytes(at_home, mo
 
     ran = []
 
-    def noted(jobs, workers, tell):
+    def noted(jobs, workers, tell, dask):
         ran.extend(job.replication for job in jobs)
-        return runner.run_jobs(jobs, workers, tell)
+        runner.make_parts(jobs, workers, tell, dask)
 
-    monkeypatch.setattr(run_folder, "run_jobs", noted)
+    monkeypatch.setattr(run_folder, "make_parts", noted)
     again = run_command("tiny", out=at_home / "cut", replications=3)
     assert ran == [2]
     assert again["result_sha256"] == whole["result_sha256"]

@@ -6,13 +6,14 @@ import random
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import LOCATION_FACTS, SKU_FACTS, DayFacts
 from tests.shared_data import ROOT
-from twin.output import code_sha256, dataset, manifest, read, result_sha256, write
+from twin.output import cell, code_sha256, dataset, manifest, read, result_sha256, write
 from twin.result import RunResult
 
 
@@ -63,6 +64,35 @@ def test_the_order_in_which_runs_finish_does_not_matter(tmp_path):
     a = write(dataset(runs()), tmp_path / "a.nc").read_bytes()
     b = write(dataset(runs()[::-1]), tmp_path / "b.nc").read_bytes()
     assert a == b
+
+
+def test_the_number_of_threads_does_not_change_a_byte(tmp_path):
+    data = dataset(runs())
+    one = write(data, tmp_path / "one.nc", threads=1)
+    three = write(data, tmp_path / "three.nc", threads=3)
+    assert one.read_bytes() == three.read_bytes()
+    assert result_sha256(data, threads=3) == result_sha256(data)
+
+
+def test_integers_wider_than_they_need_be_are_written_like_narrow_ones(tmp_path):
+    narrow = write(dataset(runs()), tmp_path / "narrow.nc")
+    wide, _ = read(narrow)
+    assert all(wide[name].dtype == np.int64 for name in wide.data_vars)
+    assert write(wide, tmp_path / "wide.nc").read_bytes() == narrow.read_bytes()
+
+
+def test_cells_of_runs_make_the_same_dataset_as_the_runs():
+    assert dataset(cell(one) for one in runs()).identical(dataset(runs()))
+
+
+def test_every_chunk_is_compressed_and_the_last_is_whole(tmp_path):
+    path = write(dataset(runs()), tmp_path / "result.nc")
+    with h5py.File(path) as file:
+        sold = file["units_sold"]
+        assert (sold.chunks, sold.compression, sold.shuffle) == ((1, 1, 64, 2, 2), "gzip", True)
+        assert sold.id.get_num_chunks() == 2 * 3 * 2
+        facts = run("B", 2).facts.sku_facts[..., SKU_FACTS.index("units_sold")]
+        np.testing.assert_array_equal(sold[1, 2], facts)
 
 
 def test_another_process_writes_the_same_bytes(tmp_path):
