@@ -1,4 +1,4 @@
-"""``bench api``, ``forecast``, ``gate``, ``route``, ``ledger``: service, models, engines, size."""
+"""``bench api``, ``forecast``, ``gate``, ``route``, ``ledger``, ``workers``: sizes and times."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(group: typer.Typer) -> None:
     group.command("gate")(guarded(bench_gate))
     group.command("route")(guarded(bench_route))
     group.command("ledger")(guarded(bench_ledger))
+    group.command("workers")(guarded(bench_workers))
 
 
 def bench_api(
@@ -144,3 +145,21 @@ def bench_ledger(
             raise InvalidInput(f"{name} is {value}", field=name, remedy=f"give 1 to {most}")
     result = measure(db, movements=movements, stores=stores, skus=skus, days=days, seed=seed)
     answer(result, as_json=as_json)
+
+
+def bench_workers(
+    replications: Annotated[int, typer.Option(help="Replications of each run.")] = 48,
+    workers: Annotated[int, typer.Option(help="Processes of the second run.")] = 2,
+    rounds: Annotated[int, typer.Option(help="Times each is run; the better counts.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Replications per hour of several processes over those of one.
+
+    Exit status 1 if the results differ. Example: storetwin bench workers --workers 2 --json
+    """
+    from ui.bench.workers import bench_workers as measure
+
+    result = measure(replications, workers=workers, rounds=rounds)
+    answer(result, as_json=as_json)
+    if not result["same_result"]:
+        raise check_failed()
