@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ui.commands import final_weeks
-from ui.commands.answer import Json, Seed, answer, guarded
+from ui.commands.answer import Json, Seed, answer, check_failed, guarded
 
 Folder = Annotated[Path, typer.Argument(help="Folder that storetwin import wrote.")]
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group.command("unconstrain")(guarded(unconstrain))
     group.command("cold-start")(guarded(cold_start))
     group.command("transfers")(guarded(transfers))
+    group.command("phantom")(guarded(phantom))
     final_weeks.register(group)
     app.add_typer(group, name="study")
 
@@ -84,3 +85,28 @@ def cold_start(
     from scenarios.history.importer import open_history
 
     answer(cold_start_study(open_history(history), folds=folds, seed=seed), as_json=as_json)
+
+
+def phantom(
+    scenario: Annotated[str, typer.Argument(help="Name or file.")] = "phantom-stock",
+    counts: Annotated[int, typer.Option(help="Cells to count; 0 = one in fifty.")] = 0,
+    replications: Annotated[int, typer.Option(help="Worlds of other errors.")] = 5,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Phantoms found by proposed counts against random ones, and availability's bias.
+
+    Exit status 1 below three times as many. Example: storetwin study phantom --json
+    """
+    from scenarios.chains import chain_of
+    from scenarios.phantom_study import phantom_study
+    from scenarios.scenario import load_scenario
+
+    found = load_scenario(scenario)
+    world = found.world(chain_of(found))
+    result = phantom_study(
+        world, found.policy(), counts=counts, replications=replications, workers=workers
+    )
+    answer(result, as_json=as_json)
+    if result["ratio"] is None or result["ratio"] < 3:
+        raise check_failed()
