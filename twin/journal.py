@@ -170,9 +170,10 @@ class Journal:
             self._add(MovementKind.WRITE_OFF, sku, place, LOSS, quantity, now)
 
     def stop(self, place: int, at: int, share: list[int], *, is_on_time: bool) -> None:
-        """A truck stop with its share of metres, seconds and starts (micro)."""
+        """A truck stop with its share of metres, seconds, starts (micro) and empty metres."""
         if self.on:
-            self._stops.append((place, at, *share, int(is_on_time)))
+            *most, empty = share
+            self._stops.append((place, at, *most, int(is_on_time), empty))
 
     def movements(self) -> MovementColumns | None:
         """All rows by time; rows of one second in the order they were made."""
@@ -220,7 +221,7 @@ class Journal:
                 )
             )
         counts = np.concatenate([np.zeros((5, 0), dtype=np.int64), *self._counts], axis=1)
-        stops = np.array(self._stops, dtype=np.int64).reshape(-1, 6).T
+        stops = np.array(self._stops, dtype=np.int64).reshape(-1, 7).T
         return Documents(
             TransferLines(*np.concatenate(transfers, axis=1)),
             PurchaseLines(*np.concatenate(purchases, axis=1)),

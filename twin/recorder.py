@@ -22,7 +22,9 @@ from twin.touches import EVENTS
 
 _COLUMN = {name: i for i, name in enumerate(SKU_FACTS)}
 _PLACE = {name: i for i, name in enumerate(LOCATION_FACTS)}
-_SHARED = [_PLACE[name] for name in ("route_metres", "route_seconds", "route_starts_micro")]
+_SHARED = [
+    _PLACE[name] for name in ("route_metres", "route_seconds", "route_starts_micro", "empty_metres")
+]
 
 
 class Recorder:
@@ -84,7 +86,8 @@ class Recorder:
         if self.carbon is not None:
             self.carbon.departed(tour)
         weights = np.array([stop.load.kg for stop in tour.stops])
-        totals = (tour.metres, tour.returns_s - tour.departs_s, 1_000_000 * tour.starts)
+        seconds, starts = tour.returns_s - tour.departs_s, 1_000_000 * tour.starts
+        totals = (tour.metres, seconds, starts, tour.empty_metres)
         if len(tour.stops) == 1:
             shares = [list(totals)]
         else:

@@ -50,6 +50,7 @@ class Tour:
     metres : int, road length of the closed tour, and of relief trucks
     starts : int, trucks that set off for it: one, and a relief truck for each emergency
     repaired_s : int, when a truck that broke down can be used again; −1 = it did not
+    empty_metres : int, of `metres`, the way back
     """
 
     origin: int
@@ -60,6 +61,7 @@ class Tour:
     metres: int
     starts: int = 1
     repaired_s: int = -1
+    empty_metres: int = 0
 
 
 @dataclass
@@ -134,7 +136,7 @@ class Road:
             clock = begins + math.ceil(work)
             stops.append(Stop(load, arrives, begins, clock, on_time))
             here = place
-        metres += int(network.distance_m[here, origin])
+        back = int(network.distance_m[here, origin])
         returns = self._leg(origin, here, origin, clock, trip)
         return Tour(
             origin,
@@ -142,9 +144,10 @@ class Road:
             tuple(stops),
             departs_s,
             returns,
-            metres + trip.relief_metres,
+            metres + back + trip.relief_metres,
             1 + trip.reliefs,
             trip.repaired_s,
+            back,
         )
 
     def counters(self) -> dict[str, int]:

@@ -35,13 +35,14 @@ EVENTS: tuple[str, ...] = (
     "receipt_shrink_cents",  # not a fact: units missing in a delivery that was booked in full
     "write_off_units",
     "write_off_cents",
+    "warehouse_cases",
 )
 ORDER_UNITS, FILLED_UNITS, ORDER_LINES, FILLED_LINES = 0, 1, 2, 3
 CAME_LINES, CAME_RIGHT, CAME_SHIPPED, CAME_OFF, NEED_LINES, NEED_SECONDS = 4, 5, 6, 7, 8, 9
 RECEIVED, CASES, PURCHASE_LINES = 10, 11, 12
 COUNTED, COUNTED_RIGHT, COUNT_LOSS, COUNT_GAIN = 13, 14, 15, 16
 FILLED_LATE, LATE_REVENUE, MISSING_CENTS = 17, 18, 19
-WRITE_OFF_UNITS, WRITE_OFF_CENTS = 20, 21
+WRITE_OFF_UNITS, WRITE_OFF_CENTS, WAREHOUSE_CASES = 20, 21, 22
 
 
 @njit(cache=True)
@@ -189,7 +190,10 @@ def receive(
         tally[place, c, MISSING_CENTS] += np.int64(came - there) * master.cost[k]
         tally[place, c, RECEIVED] += booked
         pack = np.uint32(master.pack[k])  # unsigned: divides faster, and rounds up all the same
-        tally[place, c, CASES] += (np.uint32(booked) + pack - np.uint32(1)) // pack
+        cases = (np.uint32(booked) + pack - np.uint32(1)) // pack
+        tally[place, c, CASES] += cases
+        if origin >= 0 and not master.is_store[origin]:
+            tally[place, c, WAREHOUSE_CASES] += cases
         if booked > 0 and stock.book[place, k] == 0:
             since = stock.zero_since[place, k]
             out = empty_seconds(since, master.opens[place], master.closes[place], now)

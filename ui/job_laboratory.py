@@ -26,6 +26,7 @@ SHOWN_KPIS = (
     "replenishment_lead_time",
     "write_off_rate",
     "truck_km",
+    "empty_km_share",
     "cost_per_case",
     "co2e_per_unit_sold",
     "stock_record_accuracy",

@@ -86,7 +86,7 @@ def cheapest_source(
     give = np.where(network.locations.source < 0, give // pack * pack, give)
     give[place] = 0
     metres = network.distance_m[:, place].astype(np.float64) + network.distance_m[place]
-    cents = metres / 1_000.0 * costs.truck_cents_per_km
+    cents = metres / 1_000.0 * costs.km_cents
     can = np.flatnonzero(give > 0)
     if can.size == 0:
         return None

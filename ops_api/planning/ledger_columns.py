@@ -257,7 +257,7 @@ class _DocumentReader:
         )
 
     def stops(self) -> Stops:
-        """Stops of tours that are back; metres, seconds and starts shared by planned load."""
+        """Stops of tours that are back; totals, the way home too, shared by planned load."""
         r, stop = ROUTES.c, ROUTE_STOPS.c
         query = (
             select(
@@ -268,6 +268,7 @@ class _DocumentReader:
                 stop.kg,
                 func.coalesce(r.actual_metres, r.planned_metres),
                 r.returned_at - r.departed_at,
+                r.warehouse,
             )
             .select_from(ROUTES.join(ROUTE_STOPS, stop.route_id == r.id))
             .where(r.returned_at <= self._known, stop.arrived_at.is_not(None))
@@ -276,12 +277,15 @@ class _DocumentReader:
         rows = self.connection.execute(query).fetchall()
         if not rows:
             return Stops()
-        route, place, at, on_time, kg, metres, seconds = zip(*rows, strict=True)
+        route, place, at, on_time, kg, metres, seconds, home = zip(*rows, strict=True)
         _, first = np.unique(np.array(route), return_index=True)
         shares = []
         for lo, hi in zip(first, [*first[1:], len(rows)], strict=True):
             weight = np.array(kg[lo:hi], dtype=np.float64)
-            totals = (int(metres[lo]), int(seconds[lo]), 1_000_000)
+            # Nobody reads the odometer at the last stop: the way back is the road's length.
+            ends = self._place[place[hi - 1]], self._place[home[lo]]
+            back = min(int(self.network.distance_m[ends]), int(metres[lo]))
+            totals = (int(metres[lo]), int(seconds[lo]), 1_000_000, back)
             shares.append(np.stack([share_integer(total, weight) for total in totals], axis=1))
         share = np.concatenate(shares)
         return Stops(
@@ -291,6 +295,7 @@ class _DocumentReader:
             share[:, 1],
             share[:, 2],
             np.array([bool(value) for value in on_time], dtype=np.int64),
+            share[:, 3],
         )
 
     def _places(self, names: tuple[str, ...]) -> Ints:

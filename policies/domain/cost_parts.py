@@ -32,7 +32,7 @@ def holding_cents(facts: DayFacts, costs: CostModel) -> Floats:
 def transport_cents(facts: DayFacts, costs: CostModel) -> Floats:
     """(D, L, C) cents: km, driver and tours."""
     money = (
-        facts.get("route_metres") * (costs.truck_cents_per_km / 1_000.0)
+        facts.get("route_metres") * (costs.km_cents / 1_000.0)
         + facts.get("route_seconds") * (costs.driver_cents_per_hour / 3_600.0)
         + facts.get("route_starts_micro") * (costs.tour_cents / 1e6)
     )
@@ -42,6 +42,15 @@ def transport_cents(facts: DayFacts, costs: CostModel) -> Floats:
 def handling_cents(facts: DayFacts, costs: CostModel) -> Floats:
     """(D, L, C) cents: cases handled."""
     return np.asarray(facts.get("cases_received") * costs.handling_cents_per_case, dtype=np.float64)
+
+
+def warehouse_cents(facts: DayFacts, costs: CostModel) -> Floats:
+    """(D, L, C) cents: what a warehouse costs, by the cases that came from one.
+
+    No part of :data:`COST_PARTS`: the holding rate pays for storage there.
+    """
+    cases = facts.get("warehouse_cases") * costs.warehouse_cents_per_case
+    return np.asarray(cases, dtype=np.float64)
 
 
 def ordering_cents(facts: DayFacts, costs: CostModel) -> Floats:

@@ -75,7 +75,8 @@ class CountLines(_Columns):
 class Stops(_Columns):
     """Truck stops; metres, seconds and starts of a tour are shared among its stops.
 
-    `starts_micro` of one tour sum to 1,000,000.
+    `starts_micro` of one tour sum to 1,000,000; `empty_metres` are those of `metres` that
+    were driven back without goods.
     """
 
     location: Ints = field(default_factory=_none)
@@ -84,6 +85,7 @@ class Stops(_Columns):
     seconds: Ints = field(default_factory=_none)
     starts_micro: Ints = field(default_factory=_none)
     is_on_time: Ints = field(default_factory=_none)
+    empty_metres: Ints = field(default_factory=_none)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ rate (holding, transport, handling) is not stored but computed from facts and a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
 
-from policies.domain.errors import InvalidInput
+from policies.domain.errors import InvalidInput, ScenarioInvalid
 
 SKU_FACTS: tuple[str, ...] = (
     # observable: from book rows and documents
@@ -45,6 +46,7 @@ SKU_FACTS: tuple[str, ...] = (
     "count_gain_cents",
     "units_received",
     "cases_received",
+    "warehouse_cases",  # of these, from a warehouse of the chain
     "purchase_lines",  # supplier order lines placed here
     "stock_change_cents",  # closing (book + in transit to here, at cost) - the day before's
     "forecast_milliunits",  # expected units of a day by the last forecast issue, x 1000
@@ -78,6 +80,7 @@ LOCATION_FACTS: tuple[str, ...] = (
     "route_starts_micro",  # one tour = 1,000,000, shared among its stops
     "stops",
     "stops_on_time",
+    "empty_metres",  # of route_metres, those of ways back without goods, shared likewise
 )
 
 
@@ -89,7 +92,11 @@ class CostModel:
     ----------
     holding_rate_per_year : share of the stock value a year of holding costs
     truck_cents_per_km, driver_cents_per_hour, tour_cents : transport
+    fuel_share_of_km : share of `truck_cents_per_km` that is fuel
+    fuel_price_factor : price of fuel over the one that `truck_cents_per_km` was stated at
     handling_cents_per_case : picking, receiving and shelving of a case
+    warehouse_cents_per_case : building, energy and overheads of a warehouse for a case that
+        it sends; in the cost per case only, since the holding rate pays for storage already
     order_line_cents : administrative cost of a supplier order line
     lost_margin_factor : multiplies the margin of a unit not served (1 = the margin)
     waste_factor : share of a written-off unit's cost that is lost
@@ -103,9 +110,12 @@ class CostModel:
 
     holding_rate_per_year: float = 0.25
     truck_cents_per_km: float = 110.0
+    fuel_share_of_km: float = 0.35
+    fuel_price_factor: float = 1.0
     driver_cents_per_hour: float = 2_800.0
     tour_cents: float = 4_000.0
     handling_cents_per_case: float = 35.0
+    warehouse_cents_per_case: float = 25.0
     order_line_cents: float = 50.0
     lost_margin_factor: float = 1.0
     waste_factor: float = 1.0
@@ -116,6 +126,22 @@ class CostModel:
     count_line_seconds: float = 20.0
     write_off_unit_seconds: float = 8.0
     source: str = "assumed; see docs/assumptions.md"
+
+    def __post_init__(self) -> None:
+        for name, most in (("fuel_share_of_km", 1.0), ("fuel_price_factor", 100.0)):
+            value = getattr(self, name)
+            if not (isfinite(value) and 0 <= value <= most):
+                raise ScenarioInvalid(
+                    f"{name} is {value}",
+                    field=f"costs.{name}",
+                    remedy=f"give a number from 0 to {most:g}",
+                )
+
+    @property
+    def km_cents(self) -> float:
+        """Cents of a truck's kilometre at today's price of fuel."""
+        dearer = self.fuel_share_of_km * (self.fuel_price_factor - 1.0)
+        return self.truck_cents_per_km * (1.0 + dearer)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from policies.domain.cost_parts import COST_PARTS, Part, handling_cents, transport_cents
+from policies.domain.cost_parts import (
+    COST_PARTS,
+    Part,
+    handling_cents,
+    transport_cents,
+    warehouse_cents,
+)
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.workload import clerk_minutes, hundreds_handled
@@ -73,8 +79,9 @@ def _cost(*without: str) -> Part:
     return part
 
 
-def _transport_and_handling(facts: DayFacts, costs: CostModel) -> Floats:
-    return transport_cents(facts, costs) + handling_cents(facts, costs)
+def _to_the_shelf(facts: DayFacts, costs: CostModel) -> Floats:
+    parts = (transport_cents, handling_cents, warehouse_cents)
+    return np.asarray(np.sum([part(facts, costs) for part in parts], axis=0), dtype=np.float64)
 
 
 CO2E_FACTS = ("co2e_transport_mg", "co2e_storage_mg", "co2e_waste_mg")
@@ -224,6 +231,17 @@ _ALL = (
         _fact("route_metres", factor=1e-3),
     ),
     Kpi(
+        "empty_km_share",
+        "How much of the way do trucks drive empty?",
+        "km of ways back without goods / km of all tours",
+        "share",
+        -1,
+        True,
+        _fact("empty_metres"),
+        _fact("route_metres"),
+        "totes may ride back; live: the road's length from the last stop home",
+    ),
+    Kpi(
         "on_time_stops",
         "How many stops were inside their window?",
         "stops on time / stops",
@@ -258,11 +276,11 @@ _ALL = (
     Kpi(
         "cost_per_case",
         "What does it cost to bring a case to the shelf?",
-        "(transport + handling) / cases received",
+        "(transport + handling + share of the warehouse) / cases received",
         "cents",
         -1,
         True,
-        _transport_and_handling,
+        _to_the_shelf,
         _fact("cases_received"),
     ),
     Kpi(
@@ -277,16 +295,23 @@ _ALL = (
         "twin only; many factors are assumed (docs/carbon.md); what stock and trucks carry "
         "at the end belongs to units not sold yet",
     ),
-    Kpi(
-        "co2e_transport",
-        "How much carbon do trucks, vans and deliveries cause?",
-        "Σ kg CO2e of legs",
-        "kg",
-        -1,
-        False,
-        _fact("co2e_transport_mg", factor=1e-6),
-        None,
-        "twin only; 0 where the run keeps no carbon",
+    *(
+        Kpi(
+            f"co2e_{cause}",
+            f"How much carbon do {what} cause?",
+            f"Σ kg CO2e of {which}",
+            "kg",
+            -1,
+            False,
+            _fact(f"co2e_{cause}_mg", factor=1e-6),
+            None,
+            "twin only; 0 where the run keeps no carbon",
+        )
+        for cause, what, which in (
+            ("transport", "trucks, vans and deliveries", "legs"),
+            ("storage", "buildings and refrigeration", "storage energy and refrigerant"),
+            ("waste", "goods thrown away", "waste"),
+        )
     ),
     Kpi(
         "cost_per_unit_demanded",

@@ -56,7 +56,7 @@ def day_facts(
     book = _Book(network, days, first_day)
     _stock_facts(book, network, rows, sold_before)
     _sales_facts(book, rows)
-    _document_facts(book, documents)
+    _document_facts(book, network, documents)
     for name, given in (
         ("forecast_milliunits", forecast_milliunits),
         ("revenue_cents", revenue_cents),
@@ -133,7 +133,7 @@ def _sales_facts(book: _Book, rows: MovementColumns) -> None:
     book.add("cases_received", at[came], to[came], sku[came], cases[came])
 
 
-def _document_facts(book: _Book, documents: Documents) -> None:
+def _document_facts(book: _Book, network: Network, documents: Documents) -> None:
     """Facts of orders, transfers, counts and stops."""
     lines = documents.transfers
     done = lines.shipped_s >= 0
@@ -153,6 +153,9 @@ def _document_facts(book: _Book, documents: Documents) -> None:
     book.add("transfer_units_off", at, to, sku, np.abs(received - shipped))
     book.add("replenishment_lines", at, to, sku, 1)
     book.add("replenishment_seconds", at, to, sku, at - lines.need_s[came])
+    stored = (network.locations.source[lines.origin[came]] < 0) & (lines.origin[came] >= 0)
+    cases = -(-received // book.pack[sku])
+    book.add("warehouse_cases", at[stored], to[stored], sku[stored], cases[stored])
     buys = documents.purchases
     book.add("purchase_lines", buys.ordered_s, buys.location, buys.sku, 1)
     counts = documents.counts
@@ -163,6 +166,7 @@ def _document_facts(book: _Book, documents: Documents) -> None:
     book.add_location("route_metres", stops.at_s, stops.location, stops.metres)
     book.add_location("route_seconds", stops.at_s, stops.location, stops.seconds)
     book.add_location("route_starts_micro", stops.at_s, stops.location, stops.starts_micro)
+    book.add_location("empty_metres", stops.at_s, stops.location, stops.empty_metres)
     book.add_location("stops", stops.at_s, stops.location, 1)
     book.add_location("stops_on_time", stops.at_s, stops.location, stops.is_on_time)
 

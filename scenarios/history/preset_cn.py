@@ -71,11 +71,13 @@ FORMATS = (
 COSTS = CostModel(
     holding_rate_per_year=0.20,
     truck_cents_per_km=350.0,
+    fuel_share_of_km=0.5,
     driver_cents_per_hour=5_000.0,
     tour_cents=15_000.0,
     handling_cents_per_case=60.0,
     order_line_cents=60.0,
-    source="assumed for China, in fen: diesel and tolls 3.5 yuan/km, driver 50 yuan/h",
+    source="assumed for China, in fen: diesel and tolls 3.5 yuan/km, half of it diesel "
+    "(24 l/100 km at 7.5 yuan), driver 50 yuan/h",
 )
 ASSUMPTIONS = (
     "invented chain: store, SKU and category names stand for nobody; GTINs are synthetic",

@@ -80,6 +80,9 @@ def test_a_truck_that_drove_leaves_its_kilometres_and_its_stops(rig):
     drive(rig, route)
     facts = facts_of(rig, today(rig))
     assert facts.get("route_metres").sum() == 43_000
+    last = rig.network.location_index(route["stops"][-1]["location"])
+    home = rig.network.location_index(route["warehouse"])
+    assert facts.get("empty_metres").sum() == min(rig.network.distance_m[last, home], 43_000)
     assert facts.get("route_starts_micro").sum() == 1_000_000
     assert facts.get("stops").sum() == len(route["stops"])
     assert facts.get("stops_on_time").sum() == len(route["stops"])

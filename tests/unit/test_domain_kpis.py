@@ -46,6 +46,7 @@ WORKED = [
     ("latent_record_accuracy", {"latent_records": 50, "latent_records_right": 49}, 0.98),
     ("write_off_rate", {"write_off_cents": 30, "revenue_cents": 1_000}, 0.03),
     ("truck_km", {"route_metres": 2_500}, 10.0),
+    ("empty_km_share", {"route_metres": 50_000, "empty_metres": 20_000}, 0.4),
     ("on_time_stops", {"stops": 10, "stops_on_time": 8}, 0.8),
     ("stock_value", {"closing_stock_cents": 100}, 400.0),
     # 20 cases at 10 + 25 s, 10 lines scanned at 6 s, 5 counted at 20 s, 15 units at 8 s.
@@ -59,7 +60,12 @@ WORKED = [
         },
         (700 + 60 + 100 + 120) / 60 / 0.5,
     ),
-    ("cost_per_case", {"cases_received": 10, "route_metres": 1_000}, 35.0 + 11.0),
+    # 35 for handling, 1 km at 110 for 10 cases, 8 of the 10 at 25 from a warehouse.
+    (
+        "cost_per_case",
+        {"cases_received": 10, "warehouse_cases": 8, "route_metres": 1_000},
+        35.0 + 11.0 + 20.0,
+    ),
     (
         "co2e_per_unit_sold",
         {
@@ -71,6 +77,8 @@ WORKED = [
         0.5,
     ),
     ("co2e_transport", {"co2e_transport_mg": 1_500_000}, 6.0),
+    ("co2e_storage", {"co2e_storage_mg": 2_000_000}, 8.0),
+    ("co2e_waste", {"co2e_waste_mg": 250_000}, 1.0),
     (
         "cost_per_unit_demanded",
         {"units_demanded": 10, "margin_lost_cents": 50, "stock_change_cents": -20},
@@ -139,3 +147,20 @@ def test_an_unknown_kpi_is_refused_with_the_names_there_are():
 def test_latent_facts_are_facts():
     """The list of latent facts names no stranger."""
     assert set(SKU_FACTS) >= LATENT_FACTS
+
+
+def test_dearer_fuel_raises_its_share_of_a_kilometre_and_nothing_else():
+    # 110 a km, 35 % of it fuel: half as much again is 110 × (1 + 0.35 × 0.5) = 129.25.
+    facts = facts_of(route_metres=1_000, route_seconds=3_600, cases_received=1, units_demanded=1)
+    today, dear = CostModel(), CostModel(fuel_price_factor=1.5)
+    assert dear.km_cents == pytest.approx(129.25)
+    for name, part in COST_PARTS.items():
+        more = part(facts, dear).sum() - part(facts, today).sum()
+        # Two stores, two days, a kilometre each.
+        assert more == pytest.approx(4 * 19.25 if name == "transport" else 0.0), name
+
+
+def test_a_share_of_fuel_above_one_is_refused():
+    with pytest.raises(InvalidInput, match="fuel_share_of_km") as refused:
+        CostModel(fuel_share_of_km=1.2)
+    assert refused.value.field == "costs.fuel_share_of_km"

@@ -144,6 +144,7 @@ def test_a_late_line_counts_where_it_is_received():
         np.array([60]),
         np.array([1_000_000]),
         np.array([1]),
+        np.array([2000]),
     )
     none = lg.MovementColumns.of([])
     facts = day_facts(NETWORK, none, Documents(transfers, stops=stops), 0, 1, known_at_s=9 * DAY)
@@ -154,6 +155,9 @@ def test_a_late_line_counts_where_it_is_received():
     assert facts.get("transfer_units_off")[1, 1, 0] == 1
     assert facts.get("replenishment_seconds")[1, 1, 0] == DAY + 7200
     assert facts.get("route_metres")[1, 1, 0] == 5000
+    assert facts.get("empty_metres")[1, 1, 0] == 2000
+    # 7 of SKU 0 in whole cases came from the warehouse.
+    assert facts.get("warehouse_cases")[1, 1, 0] == -(-7 // NETWORK.skus.pack_size[0])
 
 
 def test_slow_means_more_than_half_a_year_of_cover():

@@ -176,6 +176,8 @@ def test_a_lateral_transfer_rides_a_van_next_morning():
     assert result.final.physical[:, 0].tolist() == [60, 6, 14]
     facts = result.facts
     assert facts.get("route_metres").sum() == 2 * 10_000
+    assert facts.get("empty_metres").sum() == 10_000
+    assert facts.get("warehouse_cases").sum() == 0
     assert facts.get("transfer_lines_right")[1, 2].sum() == 1
     rows = result.movements
     left = rows.occurred_at_s[rows.kind == MovementKind.SHIP][0]
