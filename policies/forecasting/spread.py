@@ -98,12 +98,24 @@ def calibrate(
     table = np.empty((len(lengths), len(SIZES) + 1, _POINTS))
     for t, length in enumerate(lengths):
         expected, happened, which = _totals(mean, sold, known, length)
+        expected = expected * _luck(expected, happened)
         bucket = np.searchsorted(SIZES, expected / length)
         scale[t] = _scales(expected, happened, own[which], bucket)
         ratio = 1.0 + scale[t][bucket] * own[which]
         place = _transform(expected, ratio, happened, rng)
         table[t] = _table(place, bucket)
     return CalibratedSpread(own, lengths, scale, table)
+
+
+def _luck(expected: Floats, happened: Floats) -> float:
+    """What all series together sold of what was expected.
+
+    A warm fortnight sells more of everything. Its errors would be taken for an error of each
+    series by itself, though the next fortnight is as likely to be a cool one: the level is
+    the mean's business, the spread is about it.
+    """
+    told, sold = float(expected.sum()), float(happened.sum())
+    return sold / told if told > 0 and sold > 0 else 1.0
 
 
 def _totals(
