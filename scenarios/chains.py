@@ -13,6 +13,7 @@ from scenarios.changes import change_network, check_selectors
 from scenarios.history.generate import generate_chain, network_to_be
 from scenarios.scenario import ScenarioFile
 from scenarios.scenario_keys import line_of
+from scenarios.stockouts import load_stockouts
 from scenarios.worlds import CHAIN_SEGMENTS, WorldSpec, network_of, save_chain
 
 CACHE = Path("var/chains")
@@ -46,7 +47,10 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
         A selector without a match, a fleet that can't serve a store: with file and line.
     """
     last = 0
+    is_unconstrained = scenario.values.get("demand") == "unconstrained"
     if "generated" in scenario.values:
+        if is_unconstrained:
+            _check_stockouts(scenario, Path("generated"))
         network = _network_to_be(scenario)
         last = int(scenario.values["generated"].get("days", 1)) - 1
     else:
@@ -55,6 +59,8 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
             if "chain" in scenario.values:
                 chain_of(scenario)
             return False
+        if is_unconstrained:
+            _check_stockouts(scenario, folder)
         network = network_of(str(folder))
         segments = json.loads((folder / CHAIN_SEGMENTS).read_text())
         last = max(end for _, end in segments)
@@ -75,6 +81,14 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
             remedy=error.remedy,
         ) from None
     return True
+
+
+def _check_stockouts(scenario: ScenarioFile, chain: Path) -> None:
+    try:
+        load_stockouts(chain)
+    except ScenarioInvalid as error:
+        error.row = line_of(scenario.source, "demand")
+        raise
 
 
 def _network_to_be(scenario: ScenarioFile) -> Network:

@@ -120,7 +120,7 @@ CHANGES: dict[str, dict[str, tuple[type, ...]]] = {
     },
 }
 POLICY: dict[str, tuple[type, ...]] = {"name": (str,), "params": (dict,)}
-DEMANDS = ("replay", "expansion", "bootstrap")
+DEMANDS = ("replay", "unconstrained", "expansion", "bootstrap")
 _ANNOTATED: dict[str, tuple[type, ...]] = {
     "float": _NUMBER,
     "int": (int,),
@@ -303,7 +303,7 @@ def _check_demand(values: dict[str, Any], source: str) -> None:
 
     if demand not in DEMANDS:
         raise refuse(f"demand is {demand!r}", "demand", nearest(demand, DEMANDS))
-    if values.get("demand_factor", 1) != 1 and demand == "replay":
+    if values.get("demand_factor", 1) != 1 and demand in {"replay", "unconstrained"}:
         raise refuse(
             "recorded receipts can't be scaled", "demand_factor", "set demand = 'expansion'"
         )

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+import policies.forecasting
 import twin.demand
 from policies.domain.carbon import CarbonFactors
 from policies.domain.facts import CostModel
@@ -26,9 +27,11 @@ from scenarios.changed_demand import best_seller, change_demand
 from scenarios.changes import Change, NewStore, change_network
 from scenarios.history.columns import open_receipts, save_receipts
 from scenarios.history.network_files import load_network
+from scenarios.stockouts import load_stockouts, save_stockouts
 from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
+from twin.demand.unconstrained import Stockouts, unconstrain
 from twin.output import code_sha256
 from twin.processes import (
     BreakdownRules,
@@ -68,9 +71,9 @@ class WorldSpec:
     name : str
     chain : str, folder with ``network/`` and ``panel/`` (receipts as recorded)
     first_day, days, warmup_days : window of the run
-    demand : {"replay", "expansion", "bootstrap"}
+    demand : {"replay", "unconstrained", "expansion", "bootstrap"}
     panel_expansion : float, k of expansion and bootstrap
-    demand_factor : float, scales k (replay can't be scaled and refuses)
+    demand_factor : float, scales k (a replay can't be scaled and refuses)
     bootstrap_days : (first, last) source days of a bootstrap
     opening : str, folder of an :class:`Opening` saved before; "" = cover of mean demand
     trucks_factor : float, scales each warehouse's number of trucks
@@ -144,13 +147,19 @@ def _file_sha256(path: Path) -> str:
 
 
 def save_chain(
-    chain: Path, network: Network, panel: ReceiptColumns, segments: list[tuple[int, int]]
+    chain: Path,
+    network: Network,
+    panel: ReceiptColumns,
+    segments: list[tuple[int, int]],
+    stockouts: Stockouts | None = None,
 ) -> None:
     """Write a chain's folder; `segments` are the splits that no drawn basket crosses."""
     from scenarios.history.network_files import save_network  # noqa: PLC0415
 
     save_network(network, chain / "network")
     save_receipts(panel, chain / "panel")
+    if stockouts is not None:
+        save_stockouts(stockouts, chain)
     (chain / CHAIN_SEGMENTS).write_text(json.dumps(segments))
 
 
@@ -179,10 +188,17 @@ def _drawn_folder(world: WorldSpec, replication: int) -> Path:
             world.last_day,
             world.bootstrap_days,
             chain_sha256(Path(world.chain)),
-            code_sha256([Path(twin.demand.__file__).parent]),
+            code_sha256(_drawing_code(world)),
         ]
     )
     return Path(world.chain) / "drawn" / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _drawing_code(world: WorldSpec) -> list[Path]:
+    code = [Path(twin.demand.__file__).parent]
+    if world.demand == "unconstrained":
+        code.append(Path(policies.forecasting.__file__).parent)
+    return code
 
 
 def drawing_of(world: WorldSpec, replication: int) -> str:
@@ -196,11 +212,11 @@ def demand_of(world: WorldSpec, replication: int) -> ReceiptColumns:
         return open_receipts(Path(world.chain) / "panel")
     folder = _drawn_folder(world, replication)
     if not (folder / "ids.json").exists():
-        drawn = _draw(world, replication)
+        drawn, stated = _draw(world, replication)
         # A name of its own: another process may be drawing the same.
         work = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.part")
         save_receipts(drawn, work)
-        (work / RECORD).write_text(json.dumps(_record(world, replication, drawn)))
+        (work / RECORD).write_text(json.dumps(stated))
         try:
             work.rename(folder)
         except OSError:
@@ -219,14 +235,20 @@ def expansion_of(world: WorldSpec) -> dict[str, Any] | None:
     return found
 
 
-def _record(world: WorldSpec, replication: int, drawn: ReceiptColumns) -> dict[str, Any]:
+def _draw(world: WorldSpec, replication: int) -> tuple[ReceiptColumns, dict[str, Any]]:
+    """The receipts of one replication, and how they were made."""
+    if world.demand == "unconstrained":
+        chain = Path(world.chain)
+        panel, out = open_receipts(chain / "panel"), load_stockouts(chain)
+        return unconstrain(panel, network_of(world.chain), out, world.seed, replication)
     k = world.panel_expansion * world.demand_factor
+    drawn = _drawn_baskets(world, replication)
     method = "basket bootstrap" if world.demand == "bootstrap" else "panel expansion"
     stated = record(_pools(world.chain), k, world.seed, replication, drawn, method=method)
-    return dict(stated.as_json())
+    return drawn, dict(stated.as_json())
 
 
-def _draw(world: WorldSpec, replication: int) -> ReceiptColumns:
+def _drawn_baskets(world: WorldSpec, replication: int) -> ReceiptColumns:
     k = world.panel_expansion * world.demand_factor
     pools = _pools(world.chain)
     if world.demand == "bootstrap":
