@@ -19,7 +19,7 @@ from ops_api.tasks.service import COUNT, PARKED, TaskDraft, close_tasks, open_ta
 from ops_api.tasks.tables import TASKS
 from ops_api.web.body import Strict
 from ops_api.web.fields import Words
-from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows
+from ops_api.web.registry import Call, Document, Endpoint, Registry, Rows, unknown_document
 from ops_api.web.schemas import DocumentQuery, JsonObject
 
 
@@ -96,7 +96,9 @@ def resolve(call: Call) -> dict[str, Any]:
     """Close a task; a parked old sale is posted, because a person has looked at it."""
     found = call.connection.execute(
         select(TASKS).where(TASKS.c.id == call.path["id"]).with_for_update()
-    ).one()
+    ).first()
+    if found is None:
+        raise unknown_document(call.path["id"])
     if found.state != "open":
         raise StateInvalid(
             f"task {found.id} is {found.state}",

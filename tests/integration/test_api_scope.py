@@ -104,6 +104,13 @@ def rig(tmp_path_factory, database):
                 spec = GrantSpec(role, "location", place)
                 replace_grants(connection, name, [spec], at=0, actor="setup")
             made.tokens[name] = issue_token(made.engine, name, device="phone")
+        name = f"{role}@everywhere"
+        with made.engine.begin() as connection:
+            clerk = connection.execute(PEOPLE.select().where(PEOPLE.c.id == "clerk1")).one()
+            double = dict(clerk._mapping) | {"id": name, "name": name, "login": name}
+            connection.execute(PEOPLE.insert().values(double))
+            replace_grants(connection, name, [GrantSpec(role)], at=0, actor="setup")
+        made.tokens[name] = issue_token(made.engine, name, device="phone")
     yield made
     made.engine.dispose()
 
@@ -182,6 +189,22 @@ def test_a_document_out_of_reach_is_unknown_and_one_in_reach_is_not(rig, documen
         near = rig.send(f"{role}@{HERE}", endpoint.method, where, body)
         # A step at the other end is refused as such: the document itself is known here.
         assert near.json.get("code") != "DOCUMENT_UNKNOWN", (endpoint.name, near.json)
+    assert checked >= 40
+
+
+def test_a_document_that_does_not_exist_is_unknown_to_those_who_may_see_all(rig):
+    """Nobody's reach stops them, so each step itself must find that there is none."""
+    checked = 0
+    for endpoint in endpoints(rig, Document):
+        make = STEP_BODIES.get(endpoint.name, dict)
+        body = make() if endpoint.body else None
+        for role in sorted(PERMISSIONS[endpoint.permission]):
+            gone = endpoint.path.replace("{id}", "none")
+            missing = rig.send(f"{role}@everywhere", endpoint.method, gone, body)
+            assert missing.status_code in (400, 404, 422), (endpoint.name, role, missing.json)
+            if missing.status_code == 404:
+                assert missing.json["code"] == "DOCUMENT_UNKNOWN", endpoint.name
+                checked += 1
     assert checked >= 40
 
 
