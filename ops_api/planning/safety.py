@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ops_api.bulk import among
 from ops_api.ledger.rows import transit
 from ops_api.ledger.schema import BALANCES
 from ops_api.ledger.write import Posted
+from ops_api.planning.blocked import blocked_here
 from ops_api.planning.tables import DECISION_QUEUE, SAFETY_LINES
 from ops_api.transfers.tables import TRANSFERS
 from policies.domain.forecast import Forecast
@@ -96,8 +97,9 @@ def _look(connection: Connection, place: str, skus: list[str], now: int) -> None
     """Fire lines that were crossed, arm those that are clear again."""
     s, b = SAFETY_LINES.c, BALANCES.c
     free = func.coalesce(func.sum(b.on_hand - b.reserved), 0)
+    lots = func.count(case((b.lot != "", 1)))
     query = (
-        select(s.sku, s.units, s.is_armed, free)
+        select(s.sku, s.units, s.is_armed, free, lots)
         .select_from(
             SAFETY_LINES.outerjoin(
                 BALANCES,
@@ -107,7 +109,12 @@ def _look(connection: Connection, place: str, skus: list[str], now: int) -> None
         .where(s.location == place, among(connection, s.sku, skus), s.units > 0)
         .group_by(s.sku, s.units, s.is_armed)
     )
-    rows = connection.execute(query).fetchall()
+    rows = [tuple(row) for row in connection.execute(query)]
+    # Goods followed by lot alone can lie there and not be for sale: nobody else waits for this.
+    followed = [row[0] for row in rows if row[4]]
+    if followed:
+        gone = blocked_here(connection, place, followed, now)
+        rows = [(*row[:3], row[3] - gone.get(row[0], 0)) for row in rows]
     low = [row for row in rows if row[2] and row[3] < row[1]]
     clear = [row[0] for row in rows if not row[2] and row[3] >= row[1] * (1 + REARM_SHARE)]
     if low:
@@ -115,7 +122,10 @@ def _look(connection: Connection, place: str, skus: list[str], now: int) -> None
         low = [row for row in low if row[3] + road.get(row[0], 0) < row[1]]
     if low:
         _queue(
-            connection, place, [(sku, int(units), int(level)) for sku, units, _, level in low], now
+            connection,
+            place,
+            [(sku, int(units), int(level)) for sku, units, _, level, *_ in low],
+            now,
         )
         _arm(connection, place, [row[0] for row in low], is_armed=False)
     if clear:

@@ -16,12 +16,13 @@ import numpy.typing as npt
 from sqlalchemy import Connection, and_, or_, select
 
 from ops_api.ledger.rows import ACTUAL, is_transit
-from ops_api.ledger.schema import BALANCES, MOVEMENTS
+from ops_api.ledger.schema import BALANCES, MOVEMENTS, RESERVATIONS
 from ops_api.masterdata.tables import ARTEFACTS
 from ops_api.planning.axis import Axis, Moment
 from ops_api.planning.blocked import blocked_units
 from ops_api.planning.ledger_columns import LedgerReader
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
+from ops_api.reservations.tables import RESERVATION_HEADS
 from ops_api.transfers.tables import TRANSFER_LINES, TRANSFERS
 from policies.delivery import EVERY_DAY, DeliveryCalendar
 from policies.domain.errors import InvalidInput
@@ -98,7 +99,7 @@ def view_from_sql(
 
 
 def book_from_sql(connection: Connection, network: Network, moment: Moment) -> Book:
-    """Stock, goods on the road, open orders and promises."""
+    """Stock, goods on the road, open orders, and promises to stores and customers."""
     axis = Axis(network)
     on_hand, in_transit = _balances(connection, axis)
     late = _movements_after(connection, moment)
@@ -122,7 +123,7 @@ def book_from_sql(connection: Connection, network: Network, moment: Moment) -> B
         on_hand,
         in_transit,
         in_transit + open_transfers[0] + purchases,
-        open_transfers[1],
+        open_transfers[1] + _promised(connection, axis, moment),
         blocked_units(connection, network, axis, moment),
     )
 
@@ -309,6 +310,28 @@ def _open_transfers(connection: Connection, axis: Axis, moment: Moment) -> tuple
         axis.sum(axis.places(destination), goods, amount),
         axis.sum(axis.places(origin), goods, amount),
     )
+
+
+def _promised(connection: Connection, axis: Axis, moment: Moment) -> Ints:
+    """(L, K) units kept for customers: promised by then, and not past their end.
+
+    As they stand in the book now: what a promise held is forgotten when it ends.
+    """
+    h, r = RESERVATION_HEADS.c, RESERVATIONS.c
+    rows = connection.execute(
+        select(r.location, r.sku, r.quantity)
+        .select_from(RESERVATIONS.join(RESERVATION_HEADS, h.id == r.document_id))
+        .where(
+            h.state == "open",
+            h.created_at <= min(moment.as_of, moment.known_at),
+            h.expires_at > moment.as_of,
+        )
+        .where(r.quantity > 0)
+    ).fetchall()
+    if not rows:
+        return np.zeros(axis.shape, dtype=np.int64)
+    place, sku, quantity = map(tuple, zip(*rows, strict=True))
+    return axis.sum(axis.places(place), axis.skus(sku), np.array(quantity, dtype=np.int64))
 
 
 def _open_purchases(connection: Connection, axis: Axis, moment: Moment) -> Ints:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from ops_api.database import reading
+from ops_api.database import reading, writing
 from ops_api.ledger.health import check_ledger
 from ops_api.ledger.schema import LATE_POSTINGS
 from ops_api.migrations.run import current, downgrade, upgrade
+from ops_api.planning.safety import store_line
 from ops_api.planning.view import view_from_sql
 from tests.integration.api_service import Rig, make_rig
 
@@ -298,3 +299,50 @@ def test_the_planner_counts_neither_held_nor_expired_lots_as_available(rig):
     assert seen() == (whole[0], whole[0] - 10, whole[0] - 10)
     transfer(rig, 5, "approve")
     assert seen()[1] == whole[0] - 15
+
+
+def needs_of(rig: Rig) -> list[dict[str, Any]]:
+    rows = rig.get("boss", "/needs").json["needs"]
+    return [row for row in rows if (row["location"], row["sku"]) == (STORE, SKU)]
+
+
+def test_goods_that_may_not_be_sold_do_not_keep_a_safety_line_quiet(rig):
+    """Twelve lie in the store, the line's number, but some of them are held."""
+    arrive(rig, transfer(rig, 10, "approve", "ship"), 10, lot="SOON")
+    rig.post("till", "/sales:batch", {"lines": [rig.sale(STORE, SKU, 6)]})
+    with writing(rig.engine) as connection:
+        store_line(connection, STORE, SKU, 12)
+    rig.post("till", "/sales:batch", {"lines": [rig.sale(STORE, SKU, 1)]})
+    assert sum(lots_at(rig, STORE).values()) == 13
+    assert needs_of(rig) == []
+    rig.post("keeper", "/lots:hold", {"sku": SKU, "lot": "SOON", "reason": "smells"})
+    rig.post("till", "/sales:batch", {"lines": [rig.sale(STORE, SKU, 1)]})
+    left = lots_at(rig, STORE)
+    assert sum(left.values()) == 12
+    (need,) = needs_of(rig)
+    assert (need["state"], need["level"], need["line"]) == ("open", left[""], 12)
+
+
+def test_a_planner_does_not_give_away_what_is_kept_for_a_customer(rig):
+    """Until it is handed over, or its time is over."""
+    other = "K00002"
+    place, sku = rig.network.location_index(STORE), rig.network.sku_index(other)
+
+    def kept(hours: float = 0.0) -> tuple[int, int]:
+        at = rig.clock.now + dt.timedelta(hours=hours)
+        with reading(rig.engine) as connection:
+            view = view_from_sql(connection, rig.network, rig.network.seconds(at))
+        return int(view.reserved[place, sku]), int(view.inventory_position[place, sku])
+
+    assert kept() == (0, 10)
+    end = rig.clock.now + dt.timedelta(hours=5)
+    body = {
+        "location": STORE,
+        "lines": [{"sku": other, "quantity": 3}],
+        "expires_at": end.isoformat(),
+    }
+    made = rig.post("clerk1", "/reservations", body)
+    assert made.status_code in (200, 201), made.json
+    assert kept() == (3, 7)
+    assert kept(hours=-1) == (0, 10)
+    assert kept(hours=6) == (0, 10)
