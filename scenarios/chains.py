@@ -15,6 +15,7 @@ from scenarios.scenario import ScenarioFile
 from scenarios.scenario_keys import line_of
 from scenarios.stockouts import load_stockouts
 from scenarios.worlds import CHAIN_SEGMENTS, WorldSpec, network_of, save_chain
+from twin.recalls import goods_of
 
 CACHE = Path("var/chains")
 DEFAULT_CHAIN = Path("var/demo/cj/chain/files")
@@ -71,6 +72,8 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
             network, world.changes, world.new_stores, world.fleet, like=names[0]
         )
         check_selectors(changed, world.changes)
+        for recall in world.recalls:
+            goods_of(recall, changed)
         _check_window(world, last)
     except InvalidInput as error:
         key = (error.field or "").rpartition(".")[2]
@@ -111,12 +114,16 @@ def _check_window(world: WorldSpec, last: int) -> None:
             field="weeks",
             remedy=f"end in week {(last + 1) // 7} at the latest, or make a longer chain",
         )
-    for part in (world.changes, world.new_stores):
+    for key, part in (
+        ("changes", world.changes),
+        ("new_stores", world.new_stores),
+        ("recalls", world.recalls),
+    ):
         for one in part:
             if one.from_day >= world.days:
                 raise ScenarioInvalid(
                     f"from_day is {one.from_day} of {world.days} days: it would change nothing",
-                    field="changes.from_day",
+                    field=f"{key}.from_day",
                     remedy=f"0 to {world.days - 1}",
                 )
 

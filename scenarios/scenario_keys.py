@@ -18,6 +18,7 @@ from scenarios.changes import FLEET_KEYS
 from scenarios.history.generate import PRESETS
 from scenarios.history.preset_industries import FORMATS
 from scenarios.scenario_changes import make_changes, make_new_stores
+from twin.goods_rules import GoodsReturns, Recall
 from twin.processes import (
     BreakdownRules,
     CraneRules,
@@ -55,12 +56,16 @@ PARTS: dict[str, type[Any]] = {
     "drivers": DriverRules,
     "substitution": Substitution,
     "customer_returns": CustomerReturns,
+    "goods_returns": GoodsReturns,
+    "recalls": Recall,
     "shelf": ShelfRules,
     "markdown": MarkdownRules,
     "totes": ToteRules,
     "costs": CostModel,
     "carbon": CarbonFactors,
 }
+LISTS = ("recalls",)
+"""Parts that are lists of tables, as ``[[recalls]]``."""
 # key -> accepted types; tables of dataclasses are checked field by field
 KEYS: dict[str, tuple[type, ...]] = {
     "name": (str,),
@@ -82,6 +87,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "policy": (dict,),
     **dict.fromkeys(PARTS, (dict,)),
     "disruptions": (dict, list),
+    **dict.fromkeys(LISTS, (list,)),
     "changes": (list,),
     "new_stores": (list,),
     "fleet": (dict,),
@@ -138,9 +144,7 @@ _NAMED: dict[str, tuple[type, ...]] = {"allocation": (str,), "delivery_patterns"
 def check_keys(values: dict[str, Any], source: str) -> None:
     """Every key known, every value of a type it can have, every number a number."""
     _check_table(values, KEYS, "", source)
-    for entry in values.get("disruptions", []):
-        if isinstance(values["disruptions"], list) and not isinstance(entry, dict):
-            raise _wrong("disruptions", entry, "table, as [[disruptions]]", source)
+    _check_lists_of_tables(values, source)
     for key, kind in PARTS.items():
         for table in _tables(values, key):
             which = _kind_of(table, source) if key == "disruptions" else kind
@@ -180,6 +184,13 @@ def check_keys(values: dict[str, Any], source: str) -> None:
             continue
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             raise _wrong(f"policy.params.{key}", value, "number or boolean", source)
+
+
+def _check_lists_of_tables(values: dict[str, Any], source: str) -> None:
+    for key in ("disruptions", *LISTS):
+        for entry in values.get(key, []):
+            if isinstance(values[key], list) and not isinstance(entry, dict):
+                raise _wrong(key, entry, f"table, as [[{key}]]", source)
 
 
 def _tables(values: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
@@ -223,9 +234,11 @@ def make_part(part: str, value: dict[str, Any] | list[dict[str, Any]]) -> Any:
     part : str, a key of :data:`PARTS`
     value : dict, or a list of them for ``[[disruptions]]``
     """
-    if part != "disruptions":
+    if part != "disruptions" and part not in LISTS:
         return _rules(PARTS[part], value if isinstance(value, dict) else {})
     tables = value if isinstance(value, list) else [value]
+    if part in LISTS:
+        return tuple(_rules(PARTS[part], table) for table in tables if table)
     made: dict[str, list[Any]] = {name: [] for name in DISRUPTION_KINDS}
     for table in tables:
         name = table.get("kind", "dated")

@@ -32,6 +32,7 @@ from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.demand.unconstrained import Stockouts, unconstrain
+from twin.goods_rules import GoodsReturns, Recall
 from twin.output import code_sha256
 from twin.processes import (
     BreakdownRules,
@@ -114,6 +115,8 @@ class WorldSpec:
     drivers: DriverRules = field(default_factory=DriverRules)
     substitution: Substitution = field(default_factory=Substitution)
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
+    goods_returns: GoodsReturns = field(default_factory=GoodsReturns)
+    recalls: tuple[Recall, ...] = ()
     shelf: ShelfRules = field(default_factory=ShelfRules)
     markdown: MarkdownRules = field(default_factory=MarkdownRules)
     totes: ToteRules = field(default_factory=ToteRules)
@@ -324,6 +327,8 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         drivers=world.drivers,
         substitution=world.substitution,
         customer_returns=world.customer_returns,
+        goods_returns=world.goods_returns,
+        recalls=world.recalls,
         shelf=world.shelf,
         markdown=world.markdown,
         totes=world.totes,

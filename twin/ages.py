@@ -169,6 +169,15 @@ class Ages:
         self._settle(load.origin, load.sku, -load.shipped)
         self._travelling[load.number] = (self.oldest, self._load_up(load, load.shipped, lines))
 
+    def removed(self, place: int, sku: IntArray, units: IntArray) -> None:
+        """`units` (n,) have left a place for good and unsold, the oldest of each SKU."""
+        if not self.on:
+            return
+        lines = age_touches.expiring_lines(self.classes.row, sku)
+        self._settle(place, sku, -units)
+        gone = np.zeros((len(lines), self.longest), dtype=np.int32)
+        age_touches.load_up(self.classes, place, sku, units, self.oldest, lines, gone)
+
     def _lines(self, load: Load) -> IntArray:
         """(m,) positions of the lines whose SKU expires."""
         return age_touches.expiring_lines(self.classes.row, load.sku)

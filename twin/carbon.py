@@ -21,13 +21,14 @@ from numba import njit
 from policies.domain.carbon import CarbonFactors, shares, truck_grams
 from policies.domain.decision import SUPPLIER
 from policies.domain.errors import ConservationBroken
-from policies.domain.network import Network
+from policies.domain.network import IntArray, Network
 from twin.arrays import Stock
 from twin.loads import Load
 from twin.road import Tour
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Places = npt.NDArray[np.integer]
 CAUSES = ("transport", "storage", "waste")
 _TOLERANCE = 1e-9
 
@@ -170,7 +171,21 @@ class CarbonAccount:
         if not len(thrown):
             return
         place, sku = thrown[:, 0], thrown[:, 1]
-        units = (before - self.stock.physical)[place, sku]
+        self._throw(place, sku, (before - self.stock.physical)[place, sku])
+
+    def removed(self, place: int, sku: IntArray, units: IntArray, *, is_thrown: bool) -> None:
+        """`units` (n,) were just thrown away, or have begun their way to a supplier."""
+        at = np.full(len(sku), place)
+        if is_thrown:
+            self._throw(at, sku, units)
+            return
+        f = self.factors
+        grams = units * self._mass_kg[sku] / 1e3 * f.inbound_km * f.inbound_g_per_tonne_km
+        self.legs_g += float(grams.sum())
+        np.add.at(self.gone, (at, sku), grams)
+        np.add.at(self.today[..., 0], (at, self.network.skus.category[sku]), grams)
+
+    def _throw(self, place: Places, sku: Places, units: Places) -> None:
         grams = units * self._mass_kg[sku] * self.factors.waste_g_per_kg
         carried = units * self.mean[place, sku]
         self.waste_g += float(grams.sum())

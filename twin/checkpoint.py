@@ -210,7 +210,7 @@ class _Writer(pickle.Pickler):
         self._known = known  # kept alive: an id is an object's only as long as it lives
 
     def persistent_id(self, obj: Any) -> Any:
-        if isinstance(obj, Load):
+        if isinstance(obj, Load) and not obj.is_return:
             return None if is_done(obj) else obj.number
         return self._name.get(id(obj))
 

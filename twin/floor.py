@@ -12,9 +12,12 @@ from twin import draws, kernel, touches
 from twin.ages import Ages
 from twin.arrays import Mode
 from twin.carbon import CarbonAccount
+from twin.goods_returns import ReturnRounds
 from twin.journal import Journal
 from twin.loads import Load
 from twin.pull import Pull
+from twin.recalls import Recalls
+from twin.removal import Removal
 from twin.returns import Returns
 from twin.sampling import count_sample, count_stores
 from twin.scenario import Opening
@@ -80,6 +83,9 @@ class Floor:
             if factors.tracked and self.pull is None
             else None
         )
+        removal = Removal(state, journal, self.ages, self.carbon)
+        self.recalls = Recalls(state, removal, seed, replication)
+        self.rounds = ReturnRounds(state, removal, seed, replication)
         self.kernel_seconds = 0.0
         self.touch_seconds = 0.0
         self.count_seconds = 0.0
@@ -229,6 +235,8 @@ class Floor:
         self.ages.arrived(load, error, late)
         load.received_s = now
         self.journal.received(load, error, late, now)
+        if self.recalls.on:
+            self.recalls.arrived(load, now)
         self.touch_seconds += time.perf_counter() - began
 
     def count_all(self, now: int) -> None:
@@ -287,6 +295,26 @@ class Floor:
         """Customers bring back what they bought some days ago."""
         self.advance_all(now)
         self.returns.take_back(now)
+
+    def recall(self, now: int) -> None:
+        """A recall begins or ends."""
+        self.advance_all(now)
+        self.recalls.pull(now)
+
+    def send_back(self, now: int, first_number: int) -> list[Load]:
+        """Stores send back what lasts too long; returns the loads, which have left."""
+        self.advance_all(now)
+        loads = self.rounds.collect(now, first_number)
+        for load in loads:
+            self.approve(load, now)
+            self.ship(load, now)
+        return loads
+
+    def get_back(self, now: int) -> None:
+        """Warehouses receive what stores have sent back."""
+        for load in self.rounds.due(now):
+            self.receive(load, now)
+            self.rounds.sort(load, now)
 
     def mark_down(self, now: int) -> None:
         """Label what expires soon."""

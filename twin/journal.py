@@ -161,6 +161,23 @@ class Journal:
             self._add(MovementKind.CUSTOMER_RETURN, sku, CUSTOMER, place, units, now)
             self._add(MovementKind.WRITE_OFF, sku, place, LOSS, damaged, now)
 
+    def taken_away(
+        self,
+        place: int,
+        sku: IntArray,
+        units: IntArray,
+        found: IntArray,
+        now: int,
+        *,
+        is_thrown: bool,
+    ) -> None:
+        """Goods that left for good, unsold; `found` of them were not in the book."""
+        if self.on:
+            kind = MovementKind.WRITE_OFF if is_thrown else MovementKind.RETURN_TO_SUPPLIER
+            to = LOSS if is_thrown else SUPPLIER
+            self._add(MovementKind.AUTO_FOUND, sku, COUNT, place, found, now)
+            self._add(kind, sku, place, to, units, now)
+
     def expired(
         self, place: IntArray, sku: IntArray, quantity: IntArray, found: IntArray, now: int
     ) -> None:

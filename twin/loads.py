@@ -30,6 +30,7 @@ class Load:
     shipped_s, received_s, due_s : int, −1 = not yet, not known
     is_put_off : bool, approved tonight and started tomorrow evening
     shipped_units, shipped_cases : int, sums of `shipped` once it has left; −1 = not known
+    is_return : bool, rides home on a truck that is empty anyway: no process carries it
     """
 
     number: int
@@ -48,6 +49,7 @@ class Load:
     is_put_off: bool = False
     shipped_units: int = -1
     shipped_cases: int = -1
+    is_return: bool = False
 
     @property
     def total_shipped(self) -> int:

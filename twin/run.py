@@ -159,6 +159,10 @@ class World:
         if self.floor.returns.on:
             back_s = midnight + scenario.customer_returns.at_s
             Phase(env, back_s, self._timed(self.floor.take_back))
+        for at_s in self.floor.recalls.hours(day) if self.floor.recalls.on else ():
+            Phase(env, at_s, self._timed(self.floor.recall))
+        if self.floor.rounds.on:
+            Phase(env, midnight + self.floor.rounds.at_s, self._timed(self._return_goods))
         if self.floor.ages.markdown.on:
             label_s = midnight + int(scenario.markdown.from_hour * 3_600)
             Phase(env, label_s, self._timed(self.floor.mark_down))
@@ -197,6 +201,14 @@ class World:
 
     def _count(self, now: int) -> None:
         self.floor.count_all(now)
+
+    def _return_goods(self, now: int) -> None:
+        self.floor.get_back(now)
+        if not self.floor.rounds.is_due(now // DAY_SECONDS):
+            return
+        loads = self.floor.send_back(now, self.planner.made)
+        self.planner.made += len(loads)
+        self.open_loads += loads
 
     def _plan_at(self, now: int) -> None:
         if self.tape is not None and self.tape.is_replaying:
@@ -272,6 +284,8 @@ class World:
             "loads": self.planner.made,
             **self.logistics.counters(),
             **self.floor.returns.counters(),
+            **self.floor.recalls.counters(),
+            **self.floor.rounds.counters(),
             **self.floor.shelves.counters(),
             **self.floor.ages.markdown.counters(),
         }

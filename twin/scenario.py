@@ -16,6 +16,7 @@ from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.receipts import ReceiptColumns
+from twin.goods_rules import GoodsReturns, Recall
 from twin.processes import (
     BreakdownRules,
     CraneRules,
@@ -358,6 +359,8 @@ class Scenario:
     drivers: DriverRules = field(default_factory=DriverRules)
     substitution: Substitution = field(default_factory=Substitution)
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
+    goods_returns: GoodsReturns = field(default_factory=GoodsReturns)
+    recalls: tuple[Recall, ...] = ()
     shelf: ShelfRules = field(default_factory=ShelfRules)
     markdown: MarkdownRules = field(default_factory=MarkdownRules)
     totes: ToteRules = field(default_factory=ToteRules)

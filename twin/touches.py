@@ -260,6 +260,38 @@ def count(
 
 
 @njit(cache=True)
+def take_away(
+    place: int,
+    sku: Int32s,
+    units: Int32s,
+    found: Int32s,
+    is_thrown: bool,  # noqa: FBT001  compiled: no keyword arguments
+    now: int,
+    stock: Stock,
+    tally: Int64s,
+    master: Master,
+) -> None:
+    """Goods leave for good and are not sold; those that are thrown away are written off.
+
+    `found` (n,) int32 is filled with the units that the book did not have.
+    """
+    for i in range(len(sku)):
+        k, gone = sku[i], units[i]
+        booked = min(gone, stock.book[place, k])
+        found[i] = gone - booked
+        stock.physical[place, k] -= gone
+        stock.book[place, k] -= booked
+        stock.expected[place, k] -= booked
+        stock.gap[place, k] += gone - booked
+        if booked > 0 and stock.book[place, k] == 0:
+            stock.zero_since[place, k] = now
+        if is_thrown:
+            c = master.category[k]
+            tally[place, c, WRITE_OFF_UNITS] += gone
+            tally[place, c, WRITE_OFF_CENTS] += np.int64(gone) * master.cost[k]
+
+
+@njit(cache=True)
 def take_back(
     place: Int32s,
     sku: Int32s,

@@ -15,8 +15,8 @@ from twin.run import simulate
 NAMED = {
     "asrs", "base", "daily-review", "demand-plus-20", "fuel-plus-50", "heat-wave",
     "lateral-transfers", "new-category", "new-store", "promotion-week", "record-accuracy-98",
-    "rfid-counts", "self-checkout", "spring-festival", "supplier-strike", "trucks-minus-20",
-    "warehouse-down",
+    "product-recall", "rfid-counts", "self-checkout", "slow-mover-returns", "spring-festival",
+    "supplier-strike", "trucks-minus-20", "warehouse-down",
 }  # fmt: skip
 
 

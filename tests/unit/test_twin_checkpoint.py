@@ -16,6 +16,7 @@ from policies.registry import build_bundle
 from scenarios.history.generate import generate_chain
 from tests.unit.twin_worlds import up_to, world
 from twin.checkpoint import Checkpoints
+from twin.goods_rules import GoodsReturns, Recall
 from twin.output import dataset, result_sha256
 from twin.panel import GrowingPanel
 from twin.processes import (
@@ -120,6 +121,8 @@ WORLDS = {
         markdown=MarkdownRules(2, 0.3, 17.0, 0.7),
         substitution=Substitution(0.4),
         customer_returns=CustomerReturns(0.2, 3, 0.6),
+        goods_returns=GoodsReturns(3, 20.0, 10.0, 20.0, 2, 0.1, 0.3),
+        recalls=(Recall(sku_share=0.2, from_day=4, days=6, lot_share=0.6, action="return"),),
         disruptions=Disruptions(
             markov=tuple(MarkovDisruption(t, 9.0, 2.0) for t in ("suppliers", "lanes"))
         ),

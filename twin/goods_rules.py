@@ -1,0 +1,90 @@
+"""Rules of what happens to goods beside selling them; each is off as it stands here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policies.domain.errors import ScenarioInvalid
+from twin.processes import check_limits
+
+ACTIONS = ("destroy", "return")
+
+
+@dataclass(frozen=True)
+class Recall:
+    """A lot that must not be sold any more, a table of ``[[recalls]]``.
+
+    Attributes
+    ----------
+    skus : names of the SKUs concerned
+    category : besides, all SKUs of this category; "" = none
+    sku_share : besides, so many of all SKUs, always the same by their names
+    from_day, at_hour : when it is called back (day 0 = first simulated day)
+    days : for which suppliers still deliver the lot; 0 = what was ordered before is sound
+    lot_share : share of the units everywhere that are of the lot
+    action : "destroy" = written off on the spot, "return" = sent to the supplier for credit
+    """
+
+    skus: tuple[str, ...] = ()
+    category: str = ""
+    sku_share: float = 0.0
+    from_day: int = 0
+    at_hour: float = 8.0
+    days: int = 7
+    lot_share: float = 1.0
+    action: str = "destroy"
+
+    def __post_init__(self) -> None:
+        limits = {"from_day": (0, 100_000), "days": (0, 3_650)}
+        check_limits(self, "recalls", {**limits, "at_hour": (0, 23.99)})
+        check_limits(self, "recalls", {"lot_share": (0, 1), "sku_share": (0, 1)})
+        if self.action not in ACTIONS:
+            raise ScenarioInvalid(
+                f"action is {self.action!r}",
+                field="recalls.action",
+                remedy=f"one of {', '.join(ACTIONS)}",
+            )
+        if not self.skus and not self.category and not self.sku_share:
+            raise ScenarioInvalid(
+                "a recall names no goods",
+                field="recalls.skus",
+                remedy="give skus = [...], a category or a sku_share",
+            )
+
+
+@dataclass(frozen=True)
+class GoodsReturns:
+    """Goods that stores send back to their warehouse, ``[goods_returns]``.
+
+    They ride on trucks that go home empty anyway: no kilometre is added.
+
+    Attributes
+    ----------
+    every_days : days between two rounds; 0 = nothing is sent back
+    cover_days : a SKU whose book stock lasts longer at the pace of the last 56 days goes back
+    keep_days : down to so many days of that pace, in whole cases
+    at_hour : when staff put them on the ramp, and when the warehouse has them in stock
+    back_days : days until then
+    damaged_share : of the units that come back, those that are written off there
+    supplier_share : of the others, those that go on to the supplier for credit
+    """
+
+    every_days: int = 0
+    cover_days: float = 180.0
+    keep_days: float = 56.0
+    at_hour: float = 20.0
+    back_days: int = 1
+    damaged_share: float = 0.02
+    supplier_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        shares = {"damaged_share": (0, 1), "supplier_share": (0, 1)}
+        limits = {"every_days": (0, 3_650), "cover_days": (0, 100_000), "keep_days": (0, 100_000)}
+        more = {"at_hour": (0, 23.99), "back_days": (1, 60)}
+        check_limits(self, "goods_returns", {**limits, **more, **shares})
+        if self.keep_days > self.cover_days:
+            raise ScenarioInvalid(
+                f"keep_days is {self.keep_days}, cover_days {self.cover_days}",
+                field="goods_returns.keep_days",
+                remedy="keep at most what does not go back",
+            )
