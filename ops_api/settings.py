@@ -27,6 +27,7 @@ class Settings:
     max_body_bytes, max_batch_lines, max_file_bytes : limits of one request
     log_in_limit : tries per minute and address, in the words of flask-limiter
     write_off_limit_cents, auto_approve_cents : what needs no second person
+    silent_counts : most counts of silent shelves a store is asked for with a new forecast
     write_off_photo_cents : value from which a write-off needs a picture
     company_prefix : GS1 prefix of the chain, 7 to 10 digits; SSCC of cartons begin with it
     weighed_codes : forms of the chain's own codes of 13 digits on weighed goods: digits as
@@ -51,6 +52,7 @@ class Settings:
     log_in_limit: str = "10 per minute"
     write_off_limit_cents: int = 5_000
     auto_approve_cents: int = 0
+    silent_counts: int = 5
     write_off_photo_cents: int = 20_000
     cut_off_s: int = 0
     company_prefix: str = "0000000"

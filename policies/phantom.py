@@ -11,7 +11,7 @@ bought for a while: Fader, Hardie & Lee 2005, Marketing Science 24(2), 275–284
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from policies.domain.view import NetworkView
 
 DECAYS = (0.15, 0.25, 0.35, 0.5, 0.65, 0.8)
 _FIT_ROUNDS = 100
+_FIT_CELLS = 200_000
 _PRIOR_SHARE, _PRIOR_TRIALS = 0.01, 20.0
 _PRIOR_DECAY, _DECAY_WEIGHT = 0.35, 8.0
 _WEIGHT_OF_CHAIN = 20.0
@@ -81,7 +82,10 @@ class PhantomDetector:
 
     def chance(self, view: NetworkView, panel: SalesPanel) -> Floats:
         """(L, K) chance of a phantom; 0 where the book is empty or a SKU is not listed."""
-        seen = Evidence.of(view, panel)
+        return self.chance_by(Evidence.of(view, panel))
+
+    def chance_by(self, seen: Evidence) -> Floats:
+        """The same for evidence that was gathered before."""
         return np.where(seen.may_be, self._chance(seen), 0.0)
 
     def _by_book(self, seen: Evidence) -> Floats:
@@ -115,11 +119,15 @@ class PhantomDetector:
         Expectation and maximisation in turn, for each of :data:`DECAYS`. Shares are held
         from 0 as if twenty shelves had been looked at before.
         """
-        seen = Evidence.of(view, panel)
-        if not seen.may_be.any():
+        return self.fitted_by(Evidence.of(view, panel))
+
+    def fitted_by(self, seen: Evidence) -> PhantomDetector:
+        """The same for evidence that was gathered before; of many cells a part is enough."""
+        part = seen.part(_FIT_CELLS)
+        if not part.may_be.any():
             return self
-        fits = [self._fitted(seen, decay) for decay in DECAYS]
-        return max(fits, key=lambda one: one._log_likelihood(seen))
+        fits = [self._fitted(part, decay) for decay in DECAYS]
+        return max(fits, key=lambda one: one._log_likelihood(part))
 
     def _fitted(self, seen: Evidence, decay: float) -> PhantomDetector:
         found = PhantomDetector(self.emptied, self.standing, decay)
@@ -143,14 +151,7 @@ class PhantomDetector:
         self, view: NetworkView, panel: SalesPanel, most: int
     ) -> list[tuple[int, int, float]]:
         """(location, SKU, chance) of the `most` cells to count first, likeliest first."""
-        chance = self.chance(view, panel)
-        order = np.argsort(-chance, axis=None, kind="stable")[: max(most, 0)]
-        rows, columns = np.unravel_index(order, chance.shape)
-        return [
-            (int(r), int(c), float(chance[r, c]))
-            for r, c in zip(rows, columns, strict=True)
-            if chance[r, c] > 0
-        ]
+        return likeliest(self.chance(view, panel), most)
 
     def availability(
         self, view: NetworkView, panel: SalesPanel, counted: CountSample | None = None
@@ -190,6 +191,12 @@ class Evidence:
     sale_days: Floats
     against_full: Floats
 
+    def part(self, most: int) -> Evidence:
+        """About `most` of the cells that may be phantoms, every n-th, as a row; or all."""
+        cells = np.flatnonzero(self.may_be)
+        cells = cells[:: -(-len(cells) // most)] if len(cells) > most else cells
+        return Evidence(*(getattr(self, one.name).ravel()[cells] for one in fields(self)))
+
     @classmethod
     def of(cls, view: NetworkView, panel: SalesPanel) -> Evidence:
         """From a view and the sales panel before it.
@@ -226,6 +233,17 @@ class Evidence:
             sale_days,
             np.exp(np.minimum(log_ratio, 500.0)),
         )
+
+
+def likeliest(chance: Floats, most: int) -> list[tuple[int, int, float]]:
+    """(location, SKU, chance) of the `most` largest chances above 0, the largest first."""
+    order = np.argsort(-chance, axis=None, kind="stable")[: max(most, 0)]
+    rows, columns = np.unravel_index(order, chance.shape)
+    return [
+        (int(r), int(c), float(chance[r, c]))
+        for r, c in zip(rows, columns, strict=True)
+        if chance[r, c] > 0
+    ]
 
 
 def days_without_sale(panel: SalesPanel) -> npt.NDArray[np.int64]:

@@ -26,6 +26,7 @@ from ops_api.planning.documents import PlanHead, PlanRows, plan_rows
 from ops_api.planning.executor import accept_small
 from ops_api.planning.facts import pack_forecast, unpack_forecast
 from ops_api.planning.ledger_columns import LedgerReader
+from ops_api.planning.phantoms import suspects
 from ops_api.planning.recent import recent_tours
 from ops_api.planning.releases import ACTIVE, PILOT, SHADOW, checked, releases_in
 from ops_api.planning.safety import safety_units, store_lines
@@ -40,11 +41,12 @@ from ops_api.planning.tables import (
 from ops_api.planning.view import panel_from_sql, view_from_sql
 from ops_api.quality.rules import Finding
 from ops_api.quality.service import blocked, keep_counts, left_out
+from ops_api.tasks.service import open_tasks
 from ops_api.transfers.documents import PLANNER
 from policies.bundle import PolicyBundle
 from policies.domain.decision import Decision
 from policies.domain.errors import InvalidInput
-from policies.domain.forecast import Forecast
+from policies.domain.forecast import Forecast, SalesPanel
 from policies.domain.network import DAY_SECONDS, BoolArray, Network
 from policies.domain.view import NetworkView
 
@@ -60,10 +62,12 @@ class PlanRules:
     ----------
     auto_approve_cents : proposals worth less need no person; 0 = every one does
     panel_days : days of sales a forecast is made of
+    silent_counts : most counts of silent shelves a store is asked for with a new forecast
     """
 
     auto_approve_cents: int = 0
     panel_days: int = PANEL_DAYS
+    silent_counts: int = 5
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,7 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
         barred, found = left_out(connection, night.network)
         if barred is not None:
             scope = ~barred if scope is None else scope & ~barred
-        forecast, panel_days = current_forecast(
+        forecast, panel = current_forecast(
             connection, night.network, release.id, bundle, night.as_of_s, night.rules, night.reader
         )
         view = view_from_sql(
@@ -233,6 +237,9 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
             recent_routes=_recent(connection, night, bundle),
         )
     decision = bundle.decide(view)
+    counts = []
+    if panel is not None and release.state == ACTIVE:
+        counts = suspects(view, panel, night.rules.silent_counts)
     state = "shadow" if release.state == SHADOW else "open"
     head = PlanHead(plan_id, release.id, state, "nightly", night.now, night.now)
     rows = plan_rows(view, decision, head)
@@ -241,12 +248,13 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
         for proposal in rows.proposals:
             proposal["route_id"] = ""
     with writing(night.engine) as connection:
-        if panel_days:
-            _freeze(connection, release.id, forecast, panel_days, night.now)
+        if panel is not None:
+            _freeze(connection, release.id, forecast, panel.days, night.now)
         if release.state != SHADOW:
             _expire(connection, plan_id, release.id, night.now)
         if release.state == ACTIVE:
             store_lines(connection, night.network, safety_units(forecast, night.network))
+        open_tasks(connection, counts, at=night.now, cause=plan_id)
         _write(connection, rows)
         keep_counts(connection, found, night.now)
         _say_left_out(connection, plan_id, found)
@@ -269,8 +277,8 @@ def current_forecast(
     as_of_s: int,
     rules: PlanRules,
     reader: LedgerReader | None = None,
-) -> tuple[Forecast, int]:
-    """The issue that holds tonight, and the days it was made of if it is new (else 0).
+) -> tuple[Forecast, SalesPanel | None]:
+    """The issue that holds tonight, and the sales it was made of if it is new.
 
     A new one is due when the last is `forecast_every_days` old, or sooner while it was
     made of fewer days than that.
@@ -286,9 +294,9 @@ def current_forecast(
     if last is not None:
         age = day + 1 - last.issued_day
         if age < min(bundle.forecast_every_days, last.panel_days):
-            return unpack_forecast(last.content), 0
+            return unpack_forecast(last.content), None
     panel = panel_from_sql(connection, network, as_of_s, rules.panel_days, reader=reader)
-    return bundle.issue_forecast(panel, network), panel.days
+    return bundle.issue_forecast(panel, network), panel
 
 
 def _pilot_mask(network: Network, acting: list[Any]) -> BoolArray:

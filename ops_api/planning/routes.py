@@ -355,7 +355,9 @@ def plan_run(call: Call) -> dict[str, Any]:
         call.connection.engine,
         body.as_of or now,
         now=now,
-        rules=planner.PlanRules(call.settings.auto_approve_cents),
+        rules=planner.PlanRules(
+            call.settings.auto_approve_cents, silent_counts=call.settings.silent_counts
+        ),
         reader=live_of(call.connection).reader(call.connection),
     )
 

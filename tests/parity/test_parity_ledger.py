@@ -170,9 +170,10 @@ def forecast_of(both, now):
             both.issued[day] = last
             continue
         with reading(both.engine) as connection:
-            both.issued[day] = current_forecast(
+            forecast, panel = current_forecast(
                 connection, both.network, "none", both.bundle, both.plan_s(day), PlanRules()
             )
+            both.issued[day] = forecast, panel.days
     return both.issued[now // DAY_SECONDS][0]
 
 
