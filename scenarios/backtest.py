@@ -53,6 +53,8 @@ class Backtest:
     ----------
     horizon, origins : int, days ahead and number of origins, 14 days apart
     series : int, most sold first
+    learnt_from : int, times as many series that the models see. Those that sold most were
+        picked for it, and go on to sell less; models that saw them alone would not know
     level : store-sku or store-category
     until : int or None, first day that is not looked at (None = the history's end)
     models : names; seasonal_naive is always there
@@ -62,6 +64,7 @@ class Backtest:
     horizon: int = 28
     origins: int = 3
     series: int = 2000
+    learnt_from: int = 3
     level: str = "store-sku"
     until: int | None = None
     models: tuple[str, ...] = tuple(MODELS)
@@ -94,7 +97,8 @@ def backtest(
     Returns
     -------
     dict with ``default``, ``models`` (name -> figures), ``ratios`` (name -> figures over
-    those of the seasonal naive), ``series``, ``origins`` (dates), ``peak_rss_bytes``
+    those of the seasonal naive), ``series`` (scored), ``learnt_from`` (forecast by the
+    models in ``predict_seconds``), ``origins`` (dates), ``peak_rss_bytes``
 
     Raises
     ------
@@ -115,17 +119,22 @@ def backtest(
             remedy="ask for fewer origins or a shorter horizon",
         )
     panel = series_of(
-        history, level=ask.level, series=ask.series, until_day=until, first_origin=starts[0]
+        history,
+        level=ask.level,
+        series=ask.series * ask.learnt_from,
+        until_day=until,
+        first_origin=starts[0],
     )
+    scored = np.arange(min(ask.series, panel.shape[0]))
     labels = labels_of(history, panel)
     panel = laid_over(panel, ask.events, history.start_date, labels)
     names = list(dict.fromkeys(("seasonal_naive", *ask.models)))
     sums = {name: _Sums() for name in names}
     for start in starts:
         known = panel.until(start, ask.horizon)
-        world = _World.of(panel, start, ask.horizon)
+        world = _World.of(panel.rows(scored), start, ask.horizon)
         issued = history.start_date + dt.timedelta(start)
-        factor = overrides(ask.events, issued, ask.horizon, labels)
+        factor = overrides(ask.events, issued, ask.horizon, labels)[scored]
         for name in names:
             tell(f"day {start}: {name}")
             begun = time.perf_counter()
@@ -136,6 +145,8 @@ def backtest(
             done = time.perf_counter()
             sums[name].fit_seconds += trained - begun
             sums[name].predict_seconds += done - trained
+            nine = [value[scored] for value in nine]
+            forecast = forecast.rows(scored)
             _score(sums[name], world, forecast, nine)
             _score_planner(sums[name], world, forecast.mean, factor)
     figures = {name: _figures(sums[name]) for name in names}
@@ -147,7 +158,8 @@ def backtest(
             name: {key: _over(one[key], naive[key]) for key in _RATIOS}
             for name, one in figures.items()
         },
-        "series": panel.shape[0],
+        "series": len(scored),
+        "learnt_from": panel.shape[0],
         "level": ask.level,
         "horizon": ask.horizon,
         "origins": [str(history.start_date + dt.timedelta(start)) for start in starts],
@@ -178,7 +190,7 @@ def _check(ask: Backtest) -> None:
             raise InvalidInput(
                 f"no model {name!r}", field="models", remedy=f"choose among {', '.join(MODELS)}"
             )
-    for name in ("horizon", "origins"):
+    for name in ("horizon", "origins", "learnt_from"):
         if getattr(ask, name) < 1:
             raise InvalidInput(f"{name} is {getattr(ask, name)}", field=name, remedy="at least 1")
 

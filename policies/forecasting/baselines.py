@@ -14,6 +14,7 @@ from policies.forecasting.series import (
     Fallback,
     Float32s,
     Floats,
+    Ints,
     SeriesForecast,
     SeriesPanel,
     shut,
@@ -42,6 +43,10 @@ class NormalSpread:
         """(S,) quantile of a total."""
         out = mean + ndtri(fractile) * self.sigma * np.sqrt(days)
         return np.asarray(np.maximum(out, 0.0))
+
+    def rows(self, which: Ints) -> NormalSpread:
+        """That of some of the series."""
+        return NormalSpread(self.sigma[which])
 
 
 def _errors(panel: SeriesPanel, fitted: Floats, since: int) -> Floats:

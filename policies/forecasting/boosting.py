@@ -33,7 +33,9 @@ from policies.forecasting.series import (
 )
 from policies.forecasting.spread import CalibratedSpread, calibrate
 
-_DRIFTS = 8
+_PAST = 8
+_LEAST_DAYS, _LEAST_START = 42, 28
+_USUAL_SHIFT = 0.05
 _MOSTLY_WHOLE = 0.95
 _BUCKETS = (0.3, 3.0)
 """Daily means that part the series into thin, middle and busy, for the choice of a model."""
@@ -64,19 +66,23 @@ class GlobalBoosting:
         days = panel.shape[1]
         if horizon < 1:
             raise InvalidInput("a horizon is at least one day", field="horizon")
-        if days < 3 * horizon or days < 28 or not (panel.sold > 0).any():
+        if days < _LEAST_DAYS or not (panel.sold > 0).any():
             return _FittedFallback(SmoothedWeekday().fit(panel, horizon))
-        known = panel.until(days - horizon, horizon)
+        # A short history is learnt and calibrated on fewer days ahead than are asked for.
+        ahead = min(horizon, days // 3)
+        known = panel.until(days - ahead, ahead)
         smoothing = _smoothing(known)
-        then = self._train(known, horizon, smoothing).mean(known)
-        baseline = smoothing.fit(known, horizon).forecast(known).mean
-        truth = panel.sold[:, days - horizon :]
-        seen = panel.is_whole[:, days - horizon :]
+        then = self._train(known, ahead, smoothing).mean(known)
+        baseline = smoothing.fit(known, ahead).forecast(known).mean
+        truth = panel.sold[:, days - ahead :]
+        seen = panel.is_whole[:, days - ahead :]
         blend = _best_blends(then, baseline, truth, seen)
         mixed = _mixed(then, baseline, blend)
-        drift = _drift(panel, horizon, smoothing)
+        past = _past_ratios(panel, ahead, smoothing)
+        drift = _drift(panel, past)
         spread = calibrate(_excess(known), mixed * drift, truth, seen, self.seed)
-        trees = self._train(panel, horizon, smoothing)
+        spread = replace(spread, shift=_shift(past))
+        trees = replace(self._train(panel, ahead, smoothing), horizon=horizon)
         return FittedBoosting(self, trees, smoothing, blend, drift, spread)
 
     def _train(self, panel: SeriesPanel, horizon: int, smoothing: SmoothedWeekday) -> _Trees:
@@ -220,19 +226,15 @@ def _best_blends(
     return out
 
 
-def _drift(panel: SeriesPanel, horizon: int, smoothing: SmoothedWeekday) -> np.float32:
-    """What all series together sell of what the smoothed level says, where days were lost.
+def _past_ratios(panel: SeriesPanel, horizon: int, smoothing: SmoothedWeekday) -> Floats:
+    """(N,) logarithms of what all series together sold over what the smoothed level said.
 
-    Days in stock sell less than the others would have, by a ratio that stays: the mean of
-    up to eight past horizons, pulled to 1 by the weight of one. Where stock never ran out
-    the ratio of one horizon says nothing of the next, and it is 1.
+    Of up to eight past horizons, on days in stock.
     """
-    if panel.is_whole.mean() > _MOSTLY_WHOLE:
-        return np.float32(1.0)
     ratios = []
-    for back in range(_DRIFTS):
+    for back in range(_PAST):
         start = panel.shape[1] - horizon * back - horizon
-        if start < 28:
+        if start < _LEAST_START:
             break
         known = panel.until(start, horizon)
         mean = smoothing.fit(known, horizon).forecast(known).mean
@@ -241,9 +243,28 @@ def _drift(panel: SeriesPanel, horizon: int, smoothing: SmoothedWeekday) -> np.f
         happened = float(np.where(seen, panel.sold[:, start : start + horizon], 0.0).sum())
         if told > 0 and happened > 0:
             ratios.append(np.log(happened / told))
-    if not ratios:
+    return np.array(ratios, dtype=np.float64)
+
+
+def _drift(panel: SeriesPanel, past: Floats) -> np.float32:
+    """What all series together sell of what the smoothed level says, where days were lost.
+
+    Days in stock sell less than the others would have, by a ratio that stays: the mean of
+    the past horizons, pulled to 1 by the weight of one. Where stock never ran out the ratio
+    of one horizon says nothing of the next, and it is 1.
+    """
+    if panel.is_whole.mean() > _MOSTLY_WHOLE:
         return np.float32(1.0)
-    return np.float32(np.exp(np.clip(sum(ratios) / (len(ratios) + 1.0), -0.1, 0.1)))
+    return np.float32(np.exp(np.clip(past.sum() / (len(past) + 1.0), -0.1, 0.1)))
+
+
+def _shift(past: Floats) -> float:
+    """How far all series together stray from one horizon to the next, as a share.
+
+    The standard deviation of the past horizons' ratios; 0.05 weighs as much as two of them.
+    """
+    squares = float(((past - past.mean()) ** 2).sum()) if len(past) else 0.0
+    return float(np.sqrt((squares + 2 * _USUAL_SHIFT**2) / (max(len(past) - 1, 0) + 2)))
 
 
 def _mixed(trees: Float32s, baseline: Float32s, blend: Floats) -> Float32s:

@@ -154,6 +154,19 @@ class SeriesPanel:
             weekday=None if self.weekday is None else self.weekday[:planned],
         )
 
+    def rows(self, which: Ints) -> SeriesPanel:
+        """Some of the series, in the order given."""
+        return replace(
+            self,
+            sold=self.sold[which],
+            in_stock=self.in_stock[which],
+            promotion=self.promotion[which],
+            store=self.store[which],
+            group=self.group[which],
+            names=tuple(self.names[i] for i in which.tolist()) if self.names else (),
+            closed=None if self.closed is None else self.closed[which],
+        )
+
     def weekdays(self, first: int, days: int) -> Ints:
         """(days,) weekday numbers from day number `first` on, as the plan shifts them."""
         if self.weekday is not None:
@@ -178,6 +191,9 @@ class Spread(Protocol):
     def of_total(self, mean: Floats, fractile: float, days: int) -> Floats:
         """(S,) quantile of the total of so many days; `mean` is the total's, (S,)."""
 
+    def rows(self, which: Ints) -> Spread:
+        """That of some of the series."""
+
 
 @dataclass(frozen=True)
 class SeriesForecast:
@@ -195,6 +211,15 @@ class SeriesForecast:
     spread: Spread
     provenance: str
     fallback: npt.NDArray[np.int8]
+
+    def rows(self, which: Ints) -> SeriesForecast:
+        """Some of the series, in the order given."""
+        return replace(
+            self,
+            mean=self.mean[which],
+            spread=self.spread.rows(which),
+            fallback=self.fallback[which],
+        )
 
     def quantile(self, fractile: float) -> Floats:
         """(S, H) units that cover a day's demand with probability `fractile`."""

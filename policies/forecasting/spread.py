@@ -5,24 +5,32 @@ fits the errors of a forecast issued before the calibration days. What shape is 
 wrong is mended by a table pooled over series: the fraction of outcomes that lay under the
 head's quantile says which quantile to ask it for (conformal, by size of the mean). Series
 by series there is too little to calibrate on.
+
+The calibration days are one stretch of the calendar, and what moves all series together
+from one stretch to the next can't be seen within it: the table is taken beside the mean
+that would have been right in sum, and that common shift is a variance of its own, small for
+a day and not for busy weeks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc
 
 from policies.forecasting.quantiles import negative_binomial_quantile
-from policies.forecasting.series import Float32s, Floats
+from policies.forecasting.series import Float32s, Floats, Ints
 
 SIZES = np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
 """Borders of the buckets of the daily mean."""
 LENGTHS = (1, 2, 3, 5, 7, 10, 14, 21, 28)
 _POINTS = 200
 _LEAST = 200
+_MOST_PART = 0.7
+"""Share of a window's days that must have been in stock throughout, for it to be used."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +43,20 @@ class CalibratedSpread:
     lengths : (T,) lengths of totals that were calibrated, ascending, from 1
     scale : (T, B) factor on `own - 1` by length and bucket of the daily mean
     table : (T, B, P) for P evenly spaced probabilities, which one to ask the head for
+    shift : float, standard deviation of what all series share, as a share of a total's mean
     """
 
     own: Floats
     lengths: tuple[int, ...]
     scale: Floats
     table: Floats
+    shift: float = 0.0
 
     def of_days(self, mean: Float32s, fractile: float) -> Floats:
         """(S, H) quantile of each day."""
         units = np.asarray(mean, dtype=np.float64)
         bucket = np.searchsorted(SIZES, units)
-        ratio = 1.0 + self.scale[0][bucket] * self.own[:, None]
+        ratio = 1.0 + self.scale[0][bucket] * self.own[:, None] + self.shift**2 * units
         asked = _ask(self.table[0], fractile)[bucket]
         return negative_binomial_quantile(units, ratio, asked).astype(np.float64)
 
@@ -60,8 +70,12 @@ class CalibratedSpread:
         scale = (1 - share) * self.scale[below] + share * self.scale[above]
         asked = (1 - share) * _ask(self.table[below], fractile)
         asked = asked + share * _ask(self.table[above], fractile)
-        ratio = 1.0 + scale[bucket] * self.own
+        ratio = 1.0 + scale[bucket] * self.own + self.shift**2 * mean
         return negative_binomial_quantile(mean, ratio, asked[bucket]).astype(np.float64)
+
+    def rows(self, which: Ints) -> CalibratedSpread:
+        """That of some of the series."""
+        return replace(self, own=self.own[which])
 
 
 def _ask(table: Floats, fractile: float) -> Floats:
@@ -97,9 +111,9 @@ def calibrate(
     scale = np.ones((len(lengths), len(SIZES) + 1))
     table = np.empty((len(lengths), len(SIZES) + 1, _POINTS))
     for t, length in enumerate(lengths):
-        expected, happened, which = _totals(mean, sold, known, length)
-        expected = expected * _luck(expected, happened)
-        bucket = np.searchsorted(SIZES, expected / length)
+        expected, happened, which, days = _totals(mean, sold, known, length)
+        expected *= _luck(expected, happened)
+        bucket = np.searchsorted(SIZES, expected / days)
         scale[t] = _scales(expected, happened, own[which], bucket)
         ratio = 1.0 + scale[t][bucket] * own[which]
         place = _transform(expected, ratio, happened, rng)
@@ -120,26 +134,31 @@ def _luck(expected: Floats, happened: Floats) -> float:
 
 def _totals(
     mean: Float32s, sold: Float32s, known: npt.NDArray[np.bool_], length: int
-) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
-    """(expected, happened, series) of windows in stock throughout, several starts each."""
+) -> tuple[Floats, Floats, npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+    """(expected, happened, series, days) of windows, several starts each.
+
+    Windows in stock throughout are few where stock often runs out, and those that sold
+    least: windows in stock on most days count for those days.
+    """
     horizon = mean.shape[1]
     starts = range(0, horizon - length + 1, max(1, length // 2))
-    parts = []
+    least = max(1, math.ceil(_MOST_PART * length))
+    expected, happened, which, days = [], [], [], []
     for start in starts:
         window = slice(start, start + length)
-        whole = known[:, window].all(axis=1)
-        which = np.flatnonzero(whole & (mean[:, window].sum(axis=1) > 0))
-        parts.append(
-            (
-                mean[which, window].sum(axis=1, dtype=np.float64),
-                sold[which, window].sum(axis=1, dtype=np.float64),
-                which,
-            )
-        )
+        seen = known[:, window]
+        told = np.where(seen, mean[:, window], 0.0).sum(axis=1, dtype=np.float64)
+        count = seen.sum(axis=1)
+        mine = np.flatnonzero((count >= least) & (told > 0))
+        expected.append(told[mine])
+        happened.append(np.where(seen, sold[:, window], 0.0)[mine].sum(axis=1, dtype=np.float64))
+        which.append(mine)
+        days.append(count[mine])
     return (
-        np.concatenate([p[0] for p in parts]),
-        np.concatenate([p[1] for p in parts]),
-        np.concatenate([p[2] for p in parts]),
+        np.concatenate(expected),
+        np.concatenate(happened),
+        np.concatenate(which),
+        np.concatenate(days),
     )
 
 

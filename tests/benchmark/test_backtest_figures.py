@@ -22,7 +22,7 @@ def test_complete_journey_store_by_category_four_weeks_ahead(tmp_path):
     assert ratios["wrmsse"] <= 0.72
     assert ratios["pinball9"] <= 0.66
     assert 0.92 <= ours["coverage95_total7"] <= 0.98
-    assert result["series"] * 3 / ours["predict_seconds"] > 5_000
+    assert result["learnt_from"] * 3 / ours["predict_seconds"] > 5_000
     assert ours["fit_seconds"] / 3 < 120
     assert result["peak_rss_bytes"] < 2 * 2**30
 

@@ -70,6 +70,22 @@ def test_every_model_is_scored_on_the_same_days_with_all_its_figures():
     assert result["models"]["boosting"]["wrmsse"] < result["models"]["seasonal_naive"]["wrmsse"]
 
 
+def test_models_learn_from_more_series_than_are_scored():
+    """Those scored are the same, and a model that pools nothing says the same of them."""
+    few, more = (
+        backtest(
+            made(),
+            Backtest(horizon=14, origins=2, series=4, learnt_from=n, models=("weekday_mean",)),
+        )
+        for n in (1, 3)
+    )
+    assert (few["series"], few["learnt_from"]) == (4, 4)
+    assert (more["series"], more["learnt_from"]) == (4, 12)
+    for model in ("seasonal_naive", "weekday_mean"):
+        a, b = few["models"][model], more["models"][model]
+        assert all(a[key] == b[key] for key in KEYS if "seconds" not in key)
+
+
 def test_days_after_the_last_week_asked_for_are_not_read():
     """What happens later changes no figure."""
     history = made()

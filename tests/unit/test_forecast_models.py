@@ -18,7 +18,7 @@ from policies.forecasting.baselines import (
 )
 from policies.forecasting.boosting import GlobalBoosting
 from policies.forecasting.series import Fallback, SeriesForecast, SeriesPanel
-from policies.forecasting.spread import SIZES, CalibratedSpread
+from policies.forecasting.spread import SIZES, CalibratedSpread, calibrate
 
 HORIZON, DAYS, SIZE = 14, 140, 80
 SMALL = GlobalBoosting(trees=30, leaves=8, examples=40_000, threads=1)
@@ -192,6 +192,58 @@ def test_quantiles_of_days_and_of_totals_cover_what_they_say():
     assert 0.92 < (truth <= told.quantile(0.95)).mean() < 0.98
     week = truth[:, :7].sum(axis=1)
     assert 0.91 < (week <= told.total_quantile(0.95, 7)).mean() < 0.99
+
+
+def test_a_stretch_in_which_all_sold_less_does_not_lower_the_quantiles_of_totals():
+    """The calibration fortnight sold 15 % less of everything; the next one does not."""
+    rng = np.random.default_rng(3)
+    mean = np.repeat(rng.uniform(2, 9, 600)[:, None], 14, axis=1).astype(np.float32)
+    sold = rng.poisson(0.85 * mean).astype(np.float32)
+    spread = calibrate(np.full(600, 0.05), mean, sold, np.ones_like(sold, dtype=np.bool_), 1)
+    week = mean[:, :7].sum(axis=1, dtype=np.float64)
+    after = rng.poisson(week)
+    assert 0.92 < (after <= spread.of_total(week, 0.95, 7)).mean() < 0.98
+
+
+def test_weeks_with_a_day_out_of_stock_tell_of_the_scatter():
+    """No week was in stock throughout; a wave of ± 40 % moves each series' days together."""
+    rng = np.random.default_rng(5)
+    mean = np.full((600, 14), 6.0, dtype=np.float32)
+    wave = np.where(rng.random((600, 1)) < 0.5, 0.6, 1.4)
+    sold = rng.poisson(mean * wave).astype(np.float32)
+    known = np.ones_like(sold, dtype=np.bool_)
+    known[:, ::7] = False
+    sold[~known] = 0.0
+    spread = calibrate(np.full(600, 0.05), mean, sold, known, 1)
+    told = spread.of_total(np.full(600, 42.0), 0.95, 7)
+    after = rng.poisson(42.0 * wave[:, 0])
+    assert 0.93 < (after <= told).mean() < 0.98
+    assert told.max() < 80
+
+
+def test_what_all_series_share_widens_totals_more_than_days(forecast):
+    wide = dataclasses.replace(forecast, spread=dataclasses.replace(forecast.spread, shift=0.3))
+    days = wide.quantile(0.95).sum() / forecast.quantile(0.95).sum()
+    week = wide.total_quantile(0.95, 7).sum() / forecast.total_quantile(0.95, 7).sum()
+    assert 1.0 < days < week
+    assert 1.1 < week < 1.6
+
+
+def test_seven_weeks_of_history_are_enough_for_four_weeks_ahead(panel):
+    start = panel.until(49, 28)
+    told = SMALL.fit(start, 28).forecast(start)
+    assert told.mean.shape == (SIZE, 28)
+    assert (told.fallback == Fallback.NONE).all()
+    truth = panel.sold[:, 49:77].sum()
+    assert told.mean.sum() == pytest.approx(truth, rel=0.1)
+
+
+def test_some_of_the_series_keep_their_figures(forecast):
+    which = np.array([7, 3, 40])
+    some = forecast.rows(which)
+    assert (some.mean == forecast.mean[which]).all()
+    assert (some.total_quantile(0.9, 5) == forecast.total_quantile(0.9, 5)[which]).all()
+    assert (some.fallback == forecast.fallback[which]).all()
 
 
 def test_days_without_stock_do_not_pull_the_forecast_down(panel, forecast):
