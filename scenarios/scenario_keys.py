@@ -18,7 +18,7 @@ from scenarios.changes import FLEET_KEYS
 from scenarios.history.generate import PRESETS
 from scenarios.history.preset_industries import FORMATS
 from scenarios.scenario_changes import make_changes, make_new_stores
-from twin.goods_rules import GoodsReturns, Recall
+from twin.goods_rules import GoodsReturns, Misplacement, Recall, RiskCounts
 from twin.processes import (
     BreakdownRules,
     CraneRules,
@@ -58,6 +58,8 @@ PARTS: dict[str, type[Any]] = {
     "customer_returns": CustomerReturns,
     "goods_returns": GoodsReturns,
     "recalls": Recall,
+    "misplacement": Misplacement,
+    "risk_counts": RiskCounts,
     "shelf": ShelfRules,
     "markdown": MarkdownRules,
     "totes": ToteRules,

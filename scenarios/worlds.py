@@ -32,7 +32,7 @@ from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.demand.unconstrained import Stockouts, unconstrain
-from twin.goods_rules import GoodsReturns, Recall
+from twin.goods_rules import GoodsReturns, Misplacement, Recall, RiskCounts
 from twin.output import code_sha256
 from twin.processes import (
     BreakdownRules,
@@ -117,6 +117,8 @@ class WorldSpec:
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     goods_returns: GoodsReturns = field(default_factory=GoodsReturns)
     recalls: tuple[Recall, ...] = ()
+    misplacement: Misplacement = field(default_factory=Misplacement)
+    risk_counts: RiskCounts = field(default_factory=RiskCounts)
     shelf: ShelfRules = field(default_factory=ShelfRules)
     markdown: MarkdownRules = field(default_factory=MarkdownRules)
     totes: ToteRules = field(default_factory=ToteRules)
@@ -329,6 +331,8 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         customer_returns=world.customer_returns,
         goods_returns=world.goods_returns,
         recalls=world.recalls,
+        misplacement=world.misplacement,
+        risk_counts=world.risk_counts,
         shelf=world.shelf,
         markdown=world.markdown,
         totes=world.totes,

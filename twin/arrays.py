@@ -30,6 +30,7 @@ class Stock(NamedTuple):
     on_road : (L,) int64, units of all SKUs in transit to the location
     risen : (L,) int8, whether `out_today` of the location has anything but 0
     shelf : what of `physical` customers reach; (L, 0) where that is all of it
+    stray : what of `physical` lies where nobody looks, as far as it goes; (L, 0) = nothing
     """
 
     physical: Int32s
@@ -45,6 +46,7 @@ class Stock(NamedTuple):
     on_road: Int64s
     risen: Int8s
     shelf: Int32s
+    stray: Int32s
 
 
 class Master(NamedTuple):
@@ -91,7 +93,8 @@ class Lines(NamedTuple):
 class Frailty(NamedTuple):
     """Shrink, mis-scans, backorders and substitution; keys are (S,) uint64.
 
-    `has_shelf` says whether customers reach less than there is, `switches` whether anybody
+    `has_shelf` says whether customers reach less than there is, `is_open` whether only what
+    is astray is out of their reach, `switches` whether anybody
     takes another SKU for one that is not there, and `switch_share` (C,) float64 how many do
     by category.
     """
@@ -102,6 +105,7 @@ class Frailty(NamedTuple):
     shrink_key: npt.NDArray[np.uint64]
     misscan_key: npt.NDArray[np.uint64]
     has_shelf: bool
+    is_open: bool
     switches: bool
     switch_share: npt.NDArray[np.float64]
     switch_key: npt.NDArray[np.uint64]

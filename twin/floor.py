@@ -19,10 +19,12 @@ from twin.pull import Pull
 from twin.recalls import Recalls
 from twin.removal import Removal
 from twin.returns import Returns
+from twin.risk_counts import RiskCounts
 from twin.sampling import count_sample, count_stores
 from twin.scenario import Opening
 from twin.shelf import Shelves
 from twin.state import State
+from twin.stray import Strays
 
 
 class Floor:
@@ -84,6 +86,8 @@ class Floor:
             else None
         )
         removal = Removal(state, journal, self.ages, self.carbon)
+        self.strays = Strays(state, seed, replication)
+        self.risk = RiskCounts(state)
         self.recalls = Recalls(state, removal, seed, replication)
         self.rounds = ReturnRounds(state, removal, seed, replication)
         self.kernel_seconds = 0.0
@@ -261,6 +265,8 @@ class Floor:
             self._count_keys,
             self._miscount_rate,
             self._count_keys if self._miscount_keys is None else self._miscount_keys,
+            self.strays.rules.count_finds_share,
+            self.strays.find_keys,
             now,
             state.stock,
             state.events,
@@ -280,11 +286,35 @@ class Floor:
             self._count_keys[place],
             now // 86_400,
         )
+        self._count_lines(place, sku, now)
+
+    def count_risky(self, now: int) -> None:
+        """Every store counts tonight's lines of the ranking."""
+        self.advance_all(now)
+        events = self.state.events
+        for place in self.state.network.stores.tolist():
+            sku = self.risk.tonight(place, now)
+            if not len(sku):
+                continue
+            # No random sample: another fact, and no part of the record accuracy.
+            before = events[place][:, touches.SAMPLED].copy()
+            difference = self._count_lines(place, sku, now, is_sample=False)
+            lines = events[place, :, touches.COUNTED] - before[:, 0]
+            events[place][:, touches.SAMPLED] = before
+            events[place, :, touches.RISK_COUNTED] += lines
+            self.risk.counted(place, sku, difference, now)
+
+    def _count_lines(
+        self, place: int, sku: IntArray, now: int, *, is_sample: bool = True
+    ) -> IntArray:
+        state = self.state
         difference = np.zeros(len(sku), dtype=np.int32)
         expected = state.stock.book[place, sku].copy()
         wrong = self._off_by_one(self._miscount_keys, self._miscount_rate, place, sku, now)
+        self.strays.search(place, sku, wrong, now)
         touches.count(place, sku, wrong, difference, now, state.stock, state.events, state.master)
-        self.journal.counted(place, sku, expected, difference, now)
+        self.journal.counted(place, sku, expected, difference, now, is_sample=is_sample)
+        return difference
 
     def fill_shelves(self, now: int) -> None:
         """Staff bring goods from behind to where customers reach them."""
@@ -295,6 +325,11 @@ class Floor:
         """Customers bring back what they bought some days ago."""
         self.advance_all(now)
         self.returns.take_back(now)
+
+    def misplace(self, now: int) -> None:
+        """Goods go astray in stores."""
+        self.advance_all(now)
+        self.strays.move(now)
 
     def recall(self, now: int) -> None:
         """A recall begins or ends."""

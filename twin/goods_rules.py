@@ -88,3 +88,65 @@ class GoodsReturns:
                 field="goods_returns.keep_days",
                 remedy="keep at most what does not go back",
             )
+
+
+@dataclass(frozen=True)
+class Misplacement:
+    """Goods in a store that customers do not reach, ``[misplacement]``.
+
+    Attributes
+    ----------
+    share_per_day : of the units in front that go astray each day; 0 = none
+    found_per_day : share of stray units that turn up again by themselves
+    at_hour : when both happen
+    count_finds_share : of counted SKUs with stray units, those whose stray units the count
+        finds and puts back; the others are counted without them, and booked away
+    """
+
+    share_per_day: float = 0.0
+    found_per_day: float = 0.02
+    at_hour: float = 21.0
+    count_finds_share: float = 0.9
+
+    def __post_init__(self) -> None:
+        limits: dict[str, tuple[float, float]] = {"at_hour": (0, 23.99)}
+        for name in ("share_per_day", "found_per_day", "count_finds_share"):
+            limits[name] = (0, 1)
+        check_limits(self, "misplacement", limits)
+
+    @property
+    def on(self) -> bool:
+        """Whether anything goes astray."""
+        return self.share_per_day > 0
+
+
+RISKS = ("phantom", "value")
+
+
+@dataclass(frozen=True)
+class RiskCounts:
+    """Counts of what is most likely wrong, beside those at random, ``[risk_counts]``.
+
+    Attributes
+    ----------
+    lines_per_day : SKUs that each store counts so in an evening; 0 = none
+    rule : "phantom" = likeliest to be silent because they are not there (the chain's own
+        detector), "value" = cost of a unit times the root of the units that came and went
+        since the last count
+    every_days : days that a ranking is worked off
+    """
+
+    lines_per_day: int = 0
+    rule: str = "phantom"
+    every_days: int = 7
+
+    def __post_init__(self) -> None:
+        check_limits(
+            self, "risk_counts", {"lines_per_day": (0, 10_000_000), "every_days": (1, 365)}
+        )
+        if self.rule not in RISKS:
+            raise ScenarioInvalid(
+                f"rule is {self.rule!r}",
+                field="risk_counts.rule",
+                remedy=f"one of {', '.join(RISKS)}",
+            )

@@ -131,6 +131,7 @@ class BundleOrders:
             on_road=np.zeros(shape[0], dtype=np.int64),
             risen=np.zeros(shape[0], dtype=np.int8),
             shelf=nothing[:, :0],
+            stray=nothing[:, :0],
         )
         decision = self.planner.decide(stock, now_s)
         unserved = frozenset(stop.location for stop in decision.unserved)

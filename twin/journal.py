@@ -141,14 +141,21 @@ class Journal:
         self._add(MovementKind.SELL, load.sku, place, CUSTOMER, late, now)
 
     def counted(
-        self, place: int, sku: IntArray, expected: IntArray, difference: IntArray, now: int
+        self,
+        place: int,
+        sku: IntArray,
+        expected: IntArray,
+        difference: IntArray,
+        now: int,
+        *,
+        is_sample: bool = True,
     ) -> None:
-        """A count of some SKUs."""
+        """A count of some SKUs, drawn at random or not."""
         if not self.on:
             return
         self._add(MovementKind.ADJUST, sku, COUNT, place, difference, now)
         self._add(MovementKind.ADJUST, sku, place, COUNT, -difference, now)
-        columns = (place, sku, expected, expected + difference, now)
+        columns = (place, sku, expected, expected + difference, now, not is_sample)
         self._counts.append(
             np.stack([np.broadcast_to(np.asarray(c, dtype=np.int64), sku.shape) for c in columns])
         )
@@ -237,7 +244,7 @@ class Journal:
                     np.where(load.shipped > 0, load.received_s, -1),
                 )
             )
-        counts = np.concatenate([np.zeros((5, 0), dtype=np.int64), *self._counts], axis=1)
+        counts = np.concatenate([np.zeros((6, 0), dtype=np.int64), *self._counts], axis=1)
         stops = np.array(self._stops, dtype=np.int64).reshape(-1, 7).T
         return Documents(
             TransferLines(*np.concatenate(transfers, axis=1)),

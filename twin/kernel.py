@@ -218,7 +218,7 @@ def _traced(  # noqa: PLR0912, PLR0915  one loop: see above
     zero_since, sold_here, mine = stock.zero_since[place], sold[place], tally[place]
     front = physical
     if frailty.has_shelf:
-        front = shelf_of(stock, place)
+        front = shelf_of(stock, place, frailty.is_open)
     written = 0
     i = begin
     end = lines.offsets[s + 1]

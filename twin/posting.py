@@ -96,9 +96,15 @@ def sell_another(
 
 
 @njit(cache=True)
-def shelf_of(stock: Stock, place: int) -> Any:
-    """(K,) int32, a store's shelf, which holds no more than there is."""
-    shelf, physical = stock.shelf[place], stock.physical[place]
+def shelf_of(stock: Stock, place: int, is_open: bool) -> Any:  # noqa: FBT001  compiled
+    """(K,) int32, a store's shelf, which holds no more than there is and is not astray.
+
+    Where `is_open` all the rest is on it.
+    """
+    shelf, physical, stray = stock.shelf[place], stock.physical[place], stock.stray[place]
     for k in range(len(shelf)):
-        shelf[k] = min(shelf[k], physical[k])
+        there = physical[k]
+        if len(stray):
+            there -= min(stray[k], there)
+        shelf[k] = there if is_open else min(shelf[k], there)
     return shelf

@@ -65,7 +65,8 @@ class Recorder:
             frictions.shrink_per_unit_sold
             or frictions.misscan_per_line
             or frictions.receipt_error_per_line
-            or (scenario.store.has_counts and scenario.store.count_error_per_line)
+            or scenario.store.count_error_per_line
+            or scenario.misplacement.on
         )
         self._level: npt.NDArray[np.float64] | None = None
         self._forecast: Forecast | None = None

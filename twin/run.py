@@ -152,7 +152,10 @@ class World:
     def pass_day(self, day: int) -> None:
         """Phases and processes of a day; those of the next midnight stay for the next day."""
         scenario, env, midnight = self.scenario, self.env, day * DAY_SECONDS
-        if scenario.store.has_counts:
+        if self.floor.strays.on:
+            astray_s = midnight + int(scenario.misplacement.at_hour * 3_600)
+            Phase(env, astray_s, self._timed(self.floor.misplace))
+        if scenario.store.has_counts or self.floor.risk.on:
             Phase(env, midnight + scenario.count_s, self._timed(self._count))
         for hour in scenario.shelf.fill_hours if self.floor.shelves.on else ():
             Phase(env, midnight + int(hour * 3_600), self._timed(self.floor.fill_shelves))
@@ -201,6 +204,20 @@ class World:
 
     def _count(self, now: int) -> None:
         self.floor.count_all(now)
+        risk = self.floor.risk
+        if not risk.on:
+            return
+        day, state = now // DAY_SECONDS, self.state
+        self.floor.advance_all(now)
+        risk.note_day(state.panel.sold_today)
+        if risk.is_due(day):
+            view = panel = None
+            if risk.needs_view:
+                closing.out_so_far(now, state.stock, state.panel.out_today, state.master)
+                view = self.planner.view(state.stock, now, is_hashed=False)
+                panel = state.panel.view(day)
+            risk.rank(day, view, panel)
+        self.floor.count_risky(now)
 
     def _return_goods(self, now: int) -> None:
         self.floor.get_back(now)
@@ -287,6 +304,8 @@ class World:
             **self.floor.recalls.counters(),
             **self.floor.rounds.counters(),
             **self.floor.shelves.counters(),
+            **self.floor.strays.counters(),
+            **self.floor.risk.counters(),
             **self.floor.ages.markdown.counters(),
         }
         return RunResult(

@@ -8,6 +8,7 @@ from numba import njit
 from policies.domain.network import IntArray
 from twin.arrays import Int32s, Int64s, Master, Stock
 from twin.draws import Keys, uniform
+from twin.stray import search
 from twin.touches import count
 
 _DAY_BITS = 24
@@ -44,6 +45,8 @@ def count_stores(
     keys: Keys,
     wrong_rate: float,
     wrong_keys: Keys,
+    find_share: float,
+    find_keys: Keys,
     now: int,
     stock: Stock,
     tally: Int64s,
@@ -59,6 +62,7 @@ def count_stores(
     size : (S,) int64, SKUs that each store counts
     keys, wrong_keys : (L,) uint64, for the sample and for what is miscounted
     wrong_rate : float, share of lines counted one too few or one too many
+    find_share, find_keys : as of `twin.stray.search`, where anything is astray
     """
     day, skus = now // 86_400, stock.book.shape[1]
     for s in range(len(places)):
@@ -69,4 +73,6 @@ def count_stores(
             for i in range(len(sku)):
                 u = uniform(wrong_keys[place], np.int64(day) * skus + sku[i])
                 wrong[i] = -1 if u < wrong_rate / 2 else 1 if u < wrong_rate else 0
+        if stock.stray.shape[1]:
+            search(place, sku, wrong, find_keys[place], day, find_share, stock)
         count(place, sku, wrong, np.zeros_like(wrong), now, stock, tally, master)

@@ -32,6 +32,7 @@ class Shelves:
         self.cases += fill_stores(
             state.stock.shelf,
             state.stock.physical,
+            state.stock.stray,
             state.master.is_store,
             self._room,
             state.master.pack,
@@ -52,6 +53,7 @@ class Shelves:
 def fill_stores(
     shelf: Int32s,
     physical: Int32s,
+    stray: Int32s,
     is_store: npt.NDArray[np.bool_],
     room: Int32s,
     pack: Int32s,
@@ -60,7 +62,7 @@ def fill_stores(
     """Fill (L, K) `shelf` up to (K,) `room` where (L, K) `physical` has more; returns cases.
 
     At most `most` cases a store, the emptiest shelf first (0 = no limit); a case may be
-    begun. A shelf never holds more than there is.
+    begun. A shelf never holds more than there is and is not astray, (L, K) or (L, 0) `stray`.
     """
     cases = 0
     empty = np.zeros(len(room))
@@ -68,6 +70,8 @@ def fill_stores(
         if not is_store[place]:
             continue
         front, stock = shelf[place], physical[place]
+        if stray.shape[1]:
+            stock = np.maximum(stock - stray[place], 0).astype(np.int32)
         for k in range(len(room)):
             front[k] = min(front[k], stock[k])
             has_more = min(room[k], stock[k]) > front[k]

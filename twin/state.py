@@ -92,6 +92,7 @@ def open_state(scenario: Scenario, opening: Opening, seed: int, replication: int
         on_road=np.zeros(shape[0], dtype=np.int64),
         risen=np.zeros(shape[0], dtype=np.int8),
         shelf=_shelf(scenario, physical),
+        stray=_zeros(shape) if scenario.misplacement.on else _zeros((shape[0], 0)),
     )
     lines = _lines(scenario.demand, network, np.zeros(len(network.stores), dtype=np.int64))
     categories = len(network.skus.categories)
@@ -209,7 +210,7 @@ def _shelf(scenario: Scenario, physical: npt.NDArray[np.int32]) -> npt.NDArray[n
     """Full shelves to begin with; (L, 0) where all stock is in front."""
     rules = scenario.shelf
     if rules.packs == 0:
-        return physical[:, :0].copy()
+        return physical.copy() if scenario.misplacement.on else physical[:, :0].copy()
     return np.minimum(physical, rules.room(scenario.network.skus.pack_size))
 
 
@@ -244,7 +245,8 @@ def _frailty(scenario: Scenario, seed: int, replication: int) -> Frailty:
         scenario.store.backorders,
         keyed(frictions.shrink_per_unit_sold, "shrink"),
         keyed(frictions.misscan_per_line, "misscan"),
-        scenario.shelf.packs > 0,
+        scenario.shelf.packs > 0 or scenario.misplacement.on,
+        scenario.shelf.packs == 0,
         bool(switch_share.any()),
         switch_share,
         keyed(float(switch_share.max(initial=0.0)), "substitution"),

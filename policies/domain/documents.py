@@ -62,13 +62,14 @@ class PurchaseLines(_Columns):
 
 @dataclass(frozen=True)
 class CountLines(_Columns):
-    """Blind first-pass count lines of the random sample."""
+    """Blind first-pass count lines, of the random sample and of counts by risk."""
 
     location: Ints = field(default_factory=_none)
     sku: Ints = field(default_factory=_none)
     expected: Ints = field(default_factory=_none)
     counted: Ints = field(default_factory=_none)
     at_s: Ints = field(default_factory=_none)
+    is_risk: Ints = field(default_factory=_none)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ SKU_FACTS: tuple[str, ...] = (
     "write_off_units",
     "count_lines",  # blind first-pass lines of the random-count sample
     "count_lines_right",
+    "risk_count_lines",  # lines counted because they are likely wrong
     "count_loss_cents",  # missing at counts, at cost
     "count_gain_cents",
     "units_received",

@@ -159,8 +159,10 @@ def _document_facts(book: _Book, network: Network, documents: Documents) -> None
     buys = documents.purchases
     book.add("purchase_lines", buys.ordered_s, buys.location, buys.sku, 1)
     counts = documents.counts
-    book.add("count_lines", counts.at_s, counts.location, counts.sku, 1)
-    exact = (counts.expected == counts.counted).astype(np.int64)
+    by_risk = counts.is_risk if len(counts.is_risk) else np.zeros_like(counts.at_s)
+    book.add("count_lines", counts.at_s, counts.location, counts.sku, 1 - by_risk)
+    book.add("risk_count_lines", counts.at_s, counts.location, counts.sku, by_risk)
+    exact = (counts.expected == counts.counted) * (1 - by_risk)
     book.add("count_lines_right", counts.at_s, counts.location, counts.sku, exact)
     stops = documents.stops
     book.add_location("route_metres", stops.at_s, stops.location, stops.metres)

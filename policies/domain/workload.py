@@ -13,12 +13,18 @@ TASKS: dict[str, tuple[tuple[str, ...], str]] = {
     "scan": (("transfer_lines_received",), "scan_line_seconds"),
     "receive": (("cases_received",), "receive_case_seconds"),
     "put_away": (("cases_received",), "put_away_case_seconds"),
-    "count": (("count_lines",), "count_line_seconds"),
+    "count": (("count_lines", "risk_count_lines"), "count_line_seconds"),
     "write_off": (("write_off_units",), "write_off_unit_seconds"),
 }
 """Each task: the facts that say how often it was done, and its standard time."""
 
-_HANDLED = ("cases_received", "transfer_lines_received", "count_lines", "write_off_units")
+_HANDLED = (
+    "cases_received",
+    "transfer_lines_received",
+    "count_lines",
+    "risk_count_lines",
+    "write_off_units",
+)
 
 
 def task_minutes(task: str, facts: DayFacts, costs: CostModel) -> Floats:

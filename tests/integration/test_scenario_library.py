@@ -14,9 +14,10 @@ from twin.run import simulate
 
 NAMED = {
     "asrs", "base", "daily-review", "demand-plus-20", "fuel-plus-50", "heat-wave",
-    "lateral-transfers", "new-category", "new-store", "promotion-week", "record-accuracy-98",
-    "product-recall", "rfid-counts", "self-checkout", "slow-mover-returns", "spring-festival",
-    "supplier-strike", "trucks-minus-20", "warehouse-down",
+    "lateral-transfers", "misplacement", "new-category", "new-store", "product-recall",
+    "promotion-week", "record-accuracy-98", "rfid-counts", "risk-counts", "self-checkout",
+    "slow-mover-returns", "spring-festival", "supplier-strike", "trucks-minus-20",
+    "warehouse-down",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from policies.registry import build_bundle
 from scenarios.history.generate import generate_chain
 from tests.unit.twin_worlds import up_to, world
 from twin.checkpoint import Checkpoints
-from twin.goods_rules import GoodsReturns, Recall
+from twin.goods_rules import GoodsReturns, Misplacement, Recall, RiskCounts
 from twin.output import dataset, result_sha256
 from twin.panel import GrowingPanel
 from twin.processes import (
@@ -107,6 +107,7 @@ def _leaves(value):
 WORLDS = {
     "everything on": busy(),
     "tills": busy(checkout=CheckoutRules(staffed_lanes=1, patience_seconds=60.0)),
+    "counts by value": busy(risk_counts=RiskCounts(2, "value", 4)),
     "backorders, no delay": busy(
         store=StoreRules(backorders=True), frictions=Frictions(), perishables=Perishables()
     ),
@@ -122,6 +123,8 @@ WORLDS = {
         substitution=Substitution(0.4),
         customer_returns=CustomerReturns(0.2, 3, 0.6),
         goods_returns=GoodsReturns(3, 20.0, 10.0, 20.0, 2, 0.1, 0.3),
+        misplacement=Misplacement(0.05, 0.1, 20.0, 0.5),
+        risk_counts=RiskCounts(2, "phantom", 3),
         recalls=(Recall(sku_share=0.2, from_day=4, days=6, lot_share=0.6, action="return"),),
         disruptions=Disruptions(
             markov=tuple(MarkovDisruption(t, 9.0, 2.0) for t in ("suppliers", "lanes"))

@@ -50,9 +50,9 @@ def test_staff_fill_the_emptiest_shelf_first_and_no_more_than_they_carry():
     physical = np.array([[9, 9, 9, 9], [20, 20, 5, 20]], dtype=np.int32)
     is_store = np.array([False, True])
     room, pack = np.full(4, 8, dtype=np.int32), np.full(4, 4, dtype=np.int32)
-    assert fill_stores(shelf, physical, is_store, room, pack, 3) == 3
+    assert fill_stores(shelf, physical, physical[:, :0], is_store, room, pack, 3) == 3
     assert shelf.tolist() == [[9, 9, 9, 9], [8, 6, 5, 8]]
-    assert fill_stores(shelf, physical, is_store, room, pack, 0) == 1
+    assert fill_stores(shelf, physical, physical[:, :0], is_store, room, pack, 0) == 1
     assert shelf[1].tolist() == [8, 8, 5, 8]
 
 
@@ -60,7 +60,7 @@ def test_a_shelf_never_holds_more_than_there_is():
     shelf = np.array([[5, 2]], dtype=np.int32)
     physical = np.array([[3, 9]], dtype=np.int32)
     room = np.full(2, 6, dtype=np.int32)
-    fill_stores(shelf, physical, np.ones(1, dtype=np.bool_), room, room, 0)
+    fill_stores(shelf, physical, physical[:, :0], np.ones(1, dtype=np.bool_), room, room, 0)
     assert shelf.tolist() == [[3, 6]]
 
 
