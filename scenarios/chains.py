@@ -15,6 +15,7 @@ from scenarios.scenario import ScenarioFile
 from scenarios.scenario_keys import line_of
 from scenarios.stockouts import load_stockouts
 from scenarios.worlds import CHAIN_SEGMENTS, WorldSpec, network_of, save_chain
+from twin.conversions import recipe
 from twin.recalls import goods_of
 
 CACHE = Path("var/chains")
@@ -74,6 +75,8 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
         check_selectors(changed, world.changes)
         for recall in world.recalls:
             goods_of(recall, changed)
+        for conversion in world.conversions:
+            recipe(conversion, changed)
         _check_window(world, last)
     except InvalidInput as error:
         key = (error.field or "").rpartition(".")[2]

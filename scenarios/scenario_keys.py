@@ -18,7 +18,7 @@ from scenarios.changes import FLEET_KEYS
 from scenarios.history.generate import PRESETS
 from scenarios.history.preset_industries import FORMATS
 from scenarios.scenario_changes import make_changes, make_new_stores
-from twin.goods_rules import GoodsReturns, Misplacement, Recall, RiskCounts
+from twin.goods_rules import Conversion, GoodsReturns, Misplacement, Recall, RiskCounts
 from twin.processes import (
     BreakdownRules,
     CraneRules,
@@ -58,6 +58,7 @@ PARTS: dict[str, type[Any]] = {
     "customer_returns": CustomerReturns,
     "goods_returns": GoodsReturns,
     "recalls": Recall,
+    "conversions": Conversion,
     "misplacement": Misplacement,
     "risk_counts": RiskCounts,
     "shelf": ShelfRules,
@@ -66,7 +67,7 @@ PARTS: dict[str, type[Any]] = {
     "costs": CostModel,
     "carbon": CarbonFactors,
 }
-LISTS = ("recalls",)
+LISTS = ("recalls", "conversions")
 """Parts that are lists of tables, as ``[[recalls]]``."""
 # key -> accepted types; tables of dataclasses are checked field by field
 KEYS: dict[str, tuple[type, ...]] = {

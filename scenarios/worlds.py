@@ -32,7 +32,7 @@ from twin.demand.bootstrap import bootstrap
 from twin.demand.expansion import expand, record
 from twin.demand.pools import Pools, prepare_pools
 from twin.demand.unconstrained import Stockouts, unconstrain
-from twin.goods_rules import GoodsReturns, Misplacement, Recall, RiskCounts
+from twin.goods_rules import Conversion, GoodsReturns, Misplacement, Recall, RiskCounts
 from twin.output import code_sha256
 from twin.processes import (
     BreakdownRules,
@@ -117,6 +117,7 @@ class WorldSpec:
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     goods_returns: GoodsReturns = field(default_factory=GoodsReturns)
     recalls: tuple[Recall, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
     misplacement: Misplacement = field(default_factory=Misplacement)
     risk_counts: RiskCounts = field(default_factory=RiskCounts)
     shelf: ShelfRules = field(default_factory=ShelfRules)
@@ -331,6 +332,7 @@ def scenario_of(world: WorldSpec, replication: int) -> Scenario:
         customer_returns=world.customer_returns,
         goods_returns=world.goods_returns,
         recalls=world.recalls,
+        conversions=world.conversions,
         misplacement=world.misplacement,
         risk_counts=world.risk_counts,
         shelf=world.shelf,

@@ -185,6 +185,24 @@ class CarbonAccount:
         np.add.at(self.gone, (at, sku), grams)
         np.add.at(self.today[..., 0], (at, self.network.skus.category[sku]), grams)
 
+    def converted(self, place: int, sku: int, used: int, outputs: IntArray, made: IntArray) -> None:
+        """Settled goods are about to become others, which carry on what they carried, by mass."""
+        grams = float(self.mean[place, sku] * used)
+        self.pool[place, sku] -= grams
+        kg = made * self._mass_kg[outputs]
+        total = float(kg.sum())
+        brought = grams * (kg / total if total > 0 else np.full(len(kg), 1 / len(kg)))
+        physical = self.stock.physical[place]
+        _put_down(place, outputs, made, brought, physical, self.pool, self.mean)
+
+    def lost(self, place: int, sku: int, grams_of_goods: int) -> None:
+        """So much of `sku` was thrown away when it became other goods."""
+        grams = grams_of_goods / 1e3 * self.factors.waste_g_per_kg
+        self.waste_g += grams
+        self.gone[place, sku] += grams
+        self.wasted[place, sku] += grams
+        self.today[place, self.network.skus.category[sku], 2] += grams
+
     def _throw(self, place: Places, sku: Places, units: Places) -> None:
         grams = units * self._mass_kg[sku] * self.factors.waste_g_per_kg
         carried = units * self.mean[place, sku]

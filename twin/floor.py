@@ -12,6 +12,7 @@ from twin import draws, kernel, touches
 from twin.ages import Ages
 from twin.arrays import Mode
 from twin.carbon import CarbonAccount
+from twin.conversions import Conversions
 from twin.goods_returns import ReturnRounds
 from twin.journal import Journal
 from twin.loads import Load
@@ -88,6 +89,7 @@ class Floor:
         removal = Removal(state, journal, self.ages, self.carbon)
         self.strays = Strays(state, seed, replication)
         self.risk = RiskCounts(state)
+        self.conversions = Conversions(state, journal, self.ages, self.carbon)
         self.recalls = Recalls(state, removal, seed, replication)
         self.rounds = ReturnRounds(state, removal, seed, replication)
         self.kernel_seconds = 0.0
@@ -330,6 +332,11 @@ class Floor:
         """Goods go astray in stores."""
         self.advance_all(now)
         self.strays.move(now)
+
+    def convert(self, now: int, first_document: int) -> int:
+        """Stores make goods of others; returns the next document's number."""
+        self.advance_all(now)
+        return self.conversions.convert(now, first_document)
 
     def recall(self, now: int) -> None:
         """A recall begins or ends."""

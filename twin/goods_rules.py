@@ -150,3 +150,46 @@ class RiskCounts:
                 field="risk_counts.rule",
                 remedy=f"one of {', '.join(RISKS)}",
             )
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One SKU that stores make others of, a table of ``[[conversions]]``.
+
+    Attributes
+    ----------
+    input : the SKU that is used up, as a carcass
+    outputs : (SKU, yield), units that one unit of the input gives
+    units_per_day : most units of the input that a store converts in a day, as far as it has
+    keep_units : a store converts while it has fewer units of any output in its book; 0 = always
+    at_hour : when it does
+    stores : names of the stores that do; none = all that list the input
+    """
+
+    input: str = ""
+    outputs: tuple[tuple[str, float], ...] = ()
+    units_per_day: int = 1
+    keep_units: int = 0
+    at_hour: float = 7.0
+    stores: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        limits: dict[str, tuple[float, float]] = {
+            "units_per_day": (1, 1_000_000),
+            "keep_units": (0, 10_000_000),
+            "at_hour": (0, 23.99),
+        }
+        check_limits(self, "conversions", limits)
+        if not self.input or not self.outputs:
+            raise ScenarioInvalid(
+                "a conversion needs an input and outputs",
+                field="conversions.outputs" if self.input else "conversions.input",
+                remedy='write input = "carcass" and outputs = {steak = 12.0, mince = 20.0}',
+            )
+        for name, share in self.outputs:
+            if not 0 < share <= 1e6 or name == self.input:
+                raise ScenarioInvalid(
+                    f"one {self.input} gives {share} of {name}",
+                    field="conversions.outputs",
+                    remedy="give units above 0 of other SKUs",
+                )

@@ -18,6 +18,7 @@ from policies.domain.documents import (
     TransferLines,
 )
 from policies.domain.ledger import (
+    CONVERT,
     COUNT,
     CUSTOMER,
     LOSS,
@@ -184,6 +185,22 @@ class Journal:
             to = LOSS if is_thrown else SUPPLIER
             self._add(MovementKind.AUTO_FOUND, sku, COUNT, place, found, now)
             self._add(kind, sku, place, to, units, now)
+
+    def converted(
+        self,
+        place: int,
+        sku: int,
+        used: int,
+        outputs: IntArray,
+        made: IntArray,
+        now: int,
+        document: int,
+    ) -> None:
+        """One SKU was used up and others were made of it."""
+        if self.on:
+            kind = MovementKind.CONVERT
+            self._add(kind, [sku], place, CONVERT, [used], now, document)
+            self._add(kind, outputs, CONVERT, place, made, now, document)
 
     def expired(
         self, place: IntArray, sku: IntArray, quantity: IntArray, found: IntArray, now: int

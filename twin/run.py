@@ -164,6 +164,8 @@ class World:
             Phase(env, back_s, self._timed(self.floor.take_back))
         for at_s in self.floor.recalls.hours(day) if self.floor.recalls.on else ():
             Phase(env, at_s, self._timed(self.floor.recall))
+        for at_s in self.floor.conversions.hours() if self.floor.conversions.on else ():
+            Phase(env, midnight + at_s, self._timed(self._convert))
         if self.floor.rounds.on:
             Phase(env, midnight + self.floor.rounds.at_s, self._timed(self._return_goods))
         if self.floor.ages.markdown.on:
@@ -218,6 +220,9 @@ class World:
                 panel = state.panel.view(day)
             risk.rank(day, view, panel)
         self.floor.count_risky(now)
+
+    def _convert(self, now: int) -> None:
+        self.planner.made = self.floor.convert(now, self.planner.made)
 
     def _return_goods(self, now: int) -> None:
         self.floor.get_back(now)
@@ -302,6 +307,7 @@ class World:
             **self.logistics.counters(),
             **self.floor.returns.counters(),
             **self.floor.recalls.counters(),
+            **self.floor.conversions.counters(),
             **self.floor.rounds.counters(),
             **self.floor.shelves.counters(),
             **self.floor.strays.counters(),

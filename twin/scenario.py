@@ -16,7 +16,7 @@ from policies.domain.errors import ScenarioInvalid
 from policies.domain.facts import CostModel
 from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.receipts import ReceiptColumns
-from twin.goods_rules import GoodsReturns, Misplacement, Recall, RiskCounts
+from twin.goods_rules import Conversion, GoodsReturns, Misplacement, Recall, RiskCounts
 from twin.processes import (
     BreakdownRules,
     CraneRules,
@@ -361,6 +361,7 @@ class Scenario:
     customer_returns: CustomerReturns = field(default_factory=CustomerReturns)
     goods_returns: GoodsReturns = field(default_factory=GoodsReturns)
     recalls: tuple[Recall, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
     misplacement: Misplacement = field(default_factory=Misplacement)
     risk_counts: RiskCounts = field(default_factory=RiskCounts)
     shelf: ShelfRules = field(default_factory=ShelfRules)

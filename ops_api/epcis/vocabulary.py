@@ -43,6 +43,7 @@ SENSES: dict[MovementKind, Sense] = {
     MovementKind.AUTO_FOUND: Sense("stock_taking", "sellable_accessible"),
     MovementKind.SHRINK: Sense("other", "unknown"),
     MovementKind.REVERSE: Sense("other", "unknown"),
+    MovementKind.CONVERT: Sense("other", "in_progress"),
     MovementKind.RETURN_TO_SUPPLIER: Sense("shipping", "returned", transaction="rma"),
 }
 """Every kind of the ledger; one that is added without a line here fails a test."""

@@ -93,6 +93,7 @@ class MovementKind(enum.IntEnum):
     RETURN_TO_WAREHOUSE = 13  # location -> in transit
     REVERSE = 14  # the exact opposite of another row
     RETURN_TO_SUPPLIER = 15  # location -> SUPPLIER
+    CONVERT = 16  # location <-> CONVERT, one document of inputs and outputs
 
 
 class Visibility(enum.IntEnum):

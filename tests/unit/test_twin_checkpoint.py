@@ -16,7 +16,7 @@ from policies.registry import build_bundle
 from scenarios.history.generate import generate_chain
 from tests.unit.twin_worlds import up_to, world
 from twin.checkpoint import Checkpoints
-from twin.goods_rules import GoodsReturns, Misplacement, Recall, RiskCounts
+from twin.goods_rules import Conversion, GoodsReturns, Misplacement, Recall, RiskCounts
 from twin.output import dataset, result_sha256
 from twin.panel import GrowingPanel
 from twin.processes import (
@@ -104,6 +104,15 @@ def _leaves(value):
     return value
 
 
+def _butchery() -> Conversion:
+    """Each store makes two of the lightest SKU of one of the heaviest, day by day."""
+    skus = busy().network.skus
+    order = np.argsort(skus.mass_g, kind="stable")
+    heavy, light = skus.ids[order[-1]], skus.ids[order[0]]
+    share = min(2.0, skus.mass_g[order[-1]] / skus.mass_g[order[0]])
+    return Conversion(heavy, ((light, float(share)),), units_per_day=3, keep_units=30)
+
+
 WORLDS = {
     "everything on": busy(),
     "tills": busy(checkout=CheckoutRules(staffed_lanes=1, patience_seconds=60.0)),
@@ -123,6 +132,7 @@ WORLDS = {
         substitution=Substitution(0.4),
         customer_returns=CustomerReturns(0.2, 3, 0.6),
         goods_returns=GoodsReturns(3, 20.0, 10.0, 20.0, 2, 0.1, 0.3),
+        conversions=(_butchery(),),
         misplacement=Misplacement(0.05, 0.1, 20.0, 0.5),
         risk_counts=RiskCounts(2, "phantom", 3),
         recalls=(Recall(sku_share=0.2, from_day=4, days=6, lot_share=0.6, action="return"),),

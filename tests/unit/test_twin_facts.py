@@ -14,6 +14,7 @@ from scenarios.history.generate import generate_chain
 from tests.unit.twin_worlds import DAY
 from twin import closing, kernel, touches
 from twin.arrays import Stock
+from twin.goods_rules import RiskCounts
 from twin.result import Trace
 from twin.run import simulate
 from twin.scenario import Frictions, Scenario, StoreRules
@@ -35,6 +36,7 @@ def traced():
         opening_cover_days=4.0,
         frictions=Frictions(0.02, 0.03, 0.05, 0.7, 0.1, 0.1, 0.1),
         store=StoreRules(4, 20.0),
+        risk_counts=RiskCounts(2),
     )
     bundle = build_bundle("incumbent", {"reviews_per_week": 3})
     trace = Trace(movements=True, final_state=True)
