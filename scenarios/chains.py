@@ -17,6 +17,7 @@ from scenarios.stockouts import load_stockouts
 from scenarios.worlds import CHAIN_SEGMENTS, WorldSpec, network_of, save_chain
 from twin.conversions import recipe
 from twin.recalls import goods_of
+from twin.state import switch_rows
 
 CACHE = Path("var/chains")
 DEFAULT_CHAIN = Path("var/demo/cj/chain/files")
@@ -73,6 +74,7 @@ def check_on_chain(scenario: ScenarioFile) -> bool:
             network, world.changes, world.new_stores, world.fleet, like=names[0]
         )
         check_selectors(changed, world.changes)
+        switch_rows(world.substitution, changed.skus)
         for recall in world.recalls:
             goods_of(recall, changed)
         for conversion in world.conversions:

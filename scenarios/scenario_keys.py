@@ -138,6 +138,7 @@ _ANNOTATED: dict[str, tuple[type, ...]] = {
     "tuple[float, ...]": (list,),
     "tuple[str, ...]": (list,),
     "tuple[tuple[str, float], ...]": (dict,),
+    "tuple[tuple[str, tuple[tuple[str, float], ...]], ...]": (dict,),
 }
 
 
@@ -221,6 +222,12 @@ def _check_lists(table: dict[str, Any], kind: type[Any], part: str, source: str)
             known = dict.fromkeys(table.get(item.name, {}), _NUMBER)
             _check_table(table.get(item.name, {}), known, f"{part}.{item.name}.", source)
             continue
+        if str(item.type) == "tuple[tuple[str, tuple[tuple[str, float], ...]], ...]":
+            rows = table.get(item.name, {})
+            _check_table(rows, dict.fromkeys(rows, (dict,)), f"{part}.{item.name}.", source)
+            for key, row in rows.items():
+                _check_table(row, dict.fromkeys(row, _NUMBER), f"{part}.{item.name}.{key}.", source)
+            continue
         wanted = _NUMBER if str(item.type) == "tuple[float, ...]" else (str,)
         for value in table.get(item.name, []) if str(item.type).startswith("tuple[") else []:
             is_number = isinstance(value, wanted) and not isinstance(value, bool)
@@ -252,11 +259,14 @@ def make_part(part: str, value: dict[str, Any] | list[dict[str, Any]]) -> Any:
 
 
 def _rules(kind: type[Any], table: dict[str, Any]) -> Any:
-    plain: dict[str, Any] = {}
-    for key, value in table.items():
-        items = sorted(value.items()) if isinstance(value, dict) else value
-        plain[key] = tuple(items) if isinstance(items, list) else items
-    return kind(**plain)
+    return kind(**{key: _fixed(value) for key, value in table.items()})
+
+
+def _fixed(value: Any) -> Any:
+    """Lists as tuples, tables as sorted tuples of pairs."""
+    if isinstance(value, dict):
+        return tuple((key, _fixed(value[key])) for key in sorted(value))
+    return tuple(_fixed(item) for item in value) if isinstance(value, list) else value
 
 
 def _check_table(

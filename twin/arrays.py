@@ -96,7 +96,9 @@ class Frailty(NamedTuple):
     `has_shelf` says whether customers reach less than there is, `is_open` whether only what
     is astray is out of their reach, `switches` whether anybody
     takes another SKU for one that is not there, and `switch_share` (C,) float64 how many do
-    by category.
+    by category. A SKU with a row of its own, `row_to[row_first[k]:row_first[k + 1]]`, is
+    substituted by these with the cumulated shares `row_share`; `row_first` is (K + 1,), or
+    empty where no SKU has a row.
     """
 
     shrink: float
@@ -109,6 +111,9 @@ class Frailty(NamedTuple):
     switches: bool
     switch_share: npt.NDArray[np.float64]
     switch_key: npt.NDArray[np.uint64]
+    row_first: Int32s
+    row_to: Int32s
+    row_share: npt.NDArray[np.float64]
 
 
 class Mode(NamedTuple):

@@ -51,9 +51,20 @@ def take_another(
 ) -> tuple[int, int]:
     """(SKU, units) of the same category that a customer takes for what is not there.
 
-    The first that is there from a drawn place of the category on; (−1, 0) = none.
+    One of the SKU's own row of the matrix; without a row the first that is there from a
+    drawn place of the category on. (−1, 0) = none.
     """
     key, c = frailty.switch_key[s], master.category[sku]
+    if len(frailty.row_first):
+        begin, end = frailty.row_first[sku], frailty.row_first[sku + 1]
+        for j in range(begin, end):
+            if uniform(key, 2 * number) < frailty.row_share[j]:
+                other = frailty.row_to[j]
+                if front[other] > 0:
+                    return int(other), int(min(short, front[other]))
+                return -1, 0
+        if end > begin:
+            return -1, 0
     if uniform(key, 2 * number) >= frailty.switch_share[c]:
         return -1, 0
     begin = master.first[c]

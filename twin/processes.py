@@ -228,10 +228,14 @@ class Substitution:
     share : share of lines that are short whose customer takes another SKU of the category
         that is there, unit for unit, as far as it goes; 0 = nobody
     by_category : (category, share) where it is another one
+    matrix : (SKU, ((other SKU, share), ...)), of customers who came for the SKU, how many take
+        which other one of its category; whoever chooses one that is not there takes none.
+        Shares of a row sum to at most 1, and a SKU with a row has no share besides
     """
 
     share: float = 0.0
     by_category: tuple[tuple[str, float], ...] = ()
+    matrix: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
 
     def __post_init__(self) -> None:
         check_limits(self, "substitution", {"share": (0, 1)})
@@ -241,6 +245,14 @@ class Substitution:
                     f"the share of {name} is {share}",
                     field="substitution.by_category",
                     remedy="give a share from 0 to 1",
+                )
+        for sku, row in self.matrix:
+            shares = [share for _, share in row]
+            if not all(share >= 0 for share in shares) or sum(shares) > 1 + 1e-9:
+                raise ScenarioInvalid(
+                    f"{sum(shares):g} of the customers of {sku} take another SKU",
+                    field="substitution.matrix",
+                    remedy="give shares from 0 on that sum to at most 1",
                 )
 
 

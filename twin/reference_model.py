@@ -27,7 +27,7 @@ from twin.posting import SWITCHED
 from twin.reference_account import Account, Cell, LineEvent
 from twin.sampling import count_sample
 from twin.scenario import Opening, Scenario
-from twin.state import cover_opening, switch_shares
+from twin.state import cover_opening, switch_rows, switch_shares
 
 
 class ReferenceModel:
@@ -77,6 +77,9 @@ class ReferenceModel:
             )
         }
         self._switch_share = switch_shares(scenario).tolist()
+        self._switch_rows = [
+            part.tolist() for part in switch_rows(scenario.substitution, self.network.skus)
+        ]
         opening = scenario.opening if scenario.opening is not None else cover_opening(scenario)
         self._open(opening)
         self.logistics = Logistics(self.env, scenario, self, self.hooks, seed, replication)
@@ -195,6 +198,13 @@ class ReferenceModel:
     def _substitute(self, place: int, sku: int, short: int, number: int) -> tuple[int, int]:
         """(SKU, units) that a customer takes in place of `short` units of `sku`."""
         category, key = self.network.skus.category, self._keys["substitution"][place]
+        first, to, upto = self._switch_rows
+        row = range(*first[sku : sku + 2]) if first else range(0)
+        if short and row:
+            u = draws.uniform_plain(key, 2 * number)
+            chosen = next((to[j] for j in row if u < upto[j]), -1)
+            there = self._in_front(place, chosen) if chosen >= 0 else 0
+            return (chosen, min(short, there)) if there else (-1, 0)
         share = self._switch_share[int(category[sku])]
         if not short or not share or draws.uniform_plain(key, 2 * number) >= share:
             return -1, 0

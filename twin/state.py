@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.errors import ScenarioInvalid
+from policies.domain.goods import Skus
 from policies.domain.nearest import nearest
 from policies.domain.network import DAY_SECONDS, LocationKind, Network
 from policies.domain.receipts import ReceiptColumns
@@ -15,6 +16,7 @@ from twin import draws
 from twin.arrays import Frailty, Lines, Master, Stock, Totals
 from twin.kernel import TALLY
 from twin.panel import GrowingPanel
+from twin.processes import Substitution
 from twin.scenario import Opening, Scenario
 from twin.touches import EVENTS
 
@@ -234,7 +236,11 @@ def _frailty(scenario: Scenario, seed: int, replication: int) -> Frailty:
     none = np.zeros(len(stores), dtype=np.uint64)
     frictions = scenario.frictions
 
-    switch_share = switch_shares(scenario)
+    switch_share, rows = (
+        switch_shares(scenario),
+        switch_rows(scenario.substitution, scenario.network.skus),
+    )
+    switches = max(float(switch_share.max(initial=0.0)), float(rows[2].max(initial=0.0)))
 
     def keyed(rate: float, purpose: str) -> draws.Keys:
         return draws.keys(seed, replication, purpose, stores) if rate > 0 else none
@@ -247,9 +253,45 @@ def _frailty(scenario: Scenario, seed: int, replication: int) -> Frailty:
         keyed(frictions.misscan_per_line, "misscan"),
         scenario.shelf.packs > 0 or scenario.misplacement.on,
         scenario.shelf.packs == 0,
-        bool(switch_share.any()),
+        switches > 0,
         switch_share,
-        keyed(float(switch_share.max(initial=0.0)), "substitution"),
+        keyed(switches, "substitution"),
+        *rows,
+    )
+
+
+def switch_rows(
+    rules: Substitution, skus: Skus
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """(`row_first`, `row_to`, `row_share`) of the substitution matrix, as in ``Frailty``."""
+    matrix = dict(rules.matrix)
+    number = {name: k for k, name in enumerate(skus.ids)}
+    for name in [*matrix, *(other for row in matrix.values() for other, _ in row)]:
+        if name not in number:
+            raise ScenarioInvalid(
+                f"no SKU {name!r} in the network",
+                field="substitution.matrix",
+                remedy=nearest(name, skus.ids, cutoff=0.5, most=8),
+            )
+    first, to = [0], []
+    share: list[float] = []
+    for k, name in enumerate(skus.ids):
+        below = 0.0
+        for other, part in matrix.get(name, ()):
+            if skus.category[number[other]] != skus.category[k] or other == name:
+                raise ScenarioInvalid(
+                    f"{other} is no other SKU of the category of {name}",
+                    field="substitution.matrix",
+                    remedy="name other SKUs of the same category",
+                )
+            below += part
+            to.append(number[other])
+            share.append(below)
+        first.append(len(to))
+    return (
+        np.array(first if matrix else [], dtype=np.int32),
+        np.array(to, dtype=np.int32),
+        np.array(share, dtype=np.float64),
     )
 
 

@@ -21,7 +21,8 @@ from twin.processes import CustomerReturns, Substitution
 from twin.reference_model import ReferenceModel
 from twin.result import Trace
 from twin.run import simulate
-from twin.scenario import Frictions, Perishables, Scenario, StoreRules
+from twin.scenario import Frictions, Opening, Perishables, Scenario, StoreRules
+from twin.state import switch_rows
 
 ROWS = Trace(movements=True, final_state=True)
 BUNDLE = build_bundle("incumbent", {"reviews_per_week": 3, "order_up_to_cover_days": 11.0})
@@ -61,13 +62,99 @@ def test_what_no_other_sku_has_either_is_lost():
     assert other.lost_per_sku.tolist() == [0, 15, 0]
 
 
+def matrix_of(network, share=0.3):
+    """Every third SKU has a row: its two neighbours in the category, the nearer one first."""
+    skus = network.skus
+    out = []
+    for k in range(0, len(skus.ids), 3):
+        peers = [j for j in np.flatnonzero(skus.category == skus.category[k]).tolist() if j != k]
+        row = tuple((skus.ids[j], share + 0.2 * i) for i, j in enumerate(peers[:2]))
+        out.append((skus.ids[k], row))
+    return tuple(out)
+
+
+def test_a_row_of_the_matrix_says_who_takes_what():
+    """K0 → K2 for everybody: ten are there and ten are taken; K2 has no row and no share."""
+    rules = Substitution(matrix=(("K0", (("K2", 1.0),)),))
+    lines = [(0, 9 * HOUR, 0, 15), (0, 10 * HOUR, 2, 9)]
+    result = simulate(world(*lines, days=1, substitution=rules), up_to(), seed=1, trace=ROWS)
+    assert result.sold_per_sku.tolist() == [10, 0, 10]
+    assert result.lost_per_sku.tolist() == [0, 0, 4]
+    assert result.demanded_per_sku.tolist() == [15, 0, 9]
+
+
+def test_shares_of_a_row_are_those_of_its_customers():
+    """5,000 come one by one for what is not there; a quarter take K2, half K4, the rest leave."""
+    network = small_network(stores=1, skus=6)
+    rules = Substitution(share=1.0, matrix=(("K0", (("K2", 0.25), ("K4", 0.5))),))
+    lines = [(0, 9 * HOUR + i, 0, 1) for i in range(5_000)]
+    scenario = world(*lines, network=network, days=1, store_stock=5_000, substitution=rules)
+    book = scenario.opening.book.copy()
+    book[1, 0] = 0
+    scenario = dataclasses.replace(scenario, opening=Opening(book, book.copy()))
+    sold = simulate(scenario, up_to(), seed=1).sold_per_sku / 5_000
+    assert sold[[1, 3, 5]].sum() == 0
+    # Three standard errors of a share are 0.02.
+    assert sold[2] == pytest.approx(0.25, abs=0.02)
+    assert sold[4] == pytest.approx(0.5, abs=0.02)
+
+
+def test_whoever_chooses_one_that_is_not_there_takes_none():
+    network = small_network(stores=1, skus=6)
+    rules = Substitution(matrix=(("K0", (("K2", 1.0),)),))
+    lines = [(0, 9 * HOUR, 2, 10), (0, 10 * HOUR, 0, 15)]
+    result = simulate(world(*lines, network=network, days=1, substitution=rules), up_to(), seed=1)
+    assert result.sold_per_sku.tolist() == [10, 0, 10, 0, 0, 0]
+    assert result.lost_per_sku.tolist() == [5, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("row", "match"),
+    [
+        ({"K1": {"K2": 0.5}}, "no other SKU of the category"),
+        ({"K0": {"K0": 0.5}}, "no other SKU of the category"),
+        ({"K0": {"K9": 0.5}}, "no SKU 'K9'"),
+        ({"K9": {"K0": 0.5}}, "no SKU 'K9'"),
+        ({"K0": {"K2": 0.7, "K4": 0.4}}, "1.1 of the customers of K0"),
+        ({"K0": {"K2": -0.1}}, "-0.1 of the customers of K0"),
+    ],
+)
+def test_a_matrix_that_can_not_be_is_refused(row, match):
+    matrix = tuple((sku, tuple(others.items())) for sku, others in row.items())
+    with pytest.raises(ScenarioInvalid, match=match) as refused:
+        switch_rows(Substitution(matrix=matrix), small_network(skus=6).skus)
+    assert refused.value.field == "substitution.matrix"
+
+
+def test_a_matrix_stands_in_a_scenario_file_row_by_row(tmp_path):
+    path = tmp_path / "mine.toml"
+    head = 'name = "mine"\nextends = "tiny"\n'
+    path.write_text(head + "[substitution.matrix]\nb = {c = 0.2, a = 0.1}\na = {b = 1}\n")
+    rules = load_scenario(str(path)).world(tmp_path).substitution
+    assert rules.matrix == (("a", (("b", 1),)), ("b", (("a", 0.1), ("c", 0.2))))
+    for text, field in (
+        ("[substitution.matrix]\na = 0.5", "substitution.matrix.a"),
+        ('[substitution.matrix]\na = {b = "x"}', "substitution.matrix.a.b"),
+        ("[substitution.matrix]\na = {b = 0.7, c = 0.7}", "substitution.matrix"),
+    ):
+        path.write_text(head + text + "\n")
+        with pytest.raises(ScenarioInvalid) as refused:
+            load_scenario(str(path))
+        assert refused.value.field == field
+        assert str(path) in str(refused.value.row)
+
+
+@pytest.mark.parametrize("has_rows", [False, True])
 @pytest.mark.parametrize("frictions", [Frictions(), FRAIL], ids=["none", "many"])
 @pytest.mark.parametrize("backorders", [False, True])
-def test_the_twin_equals_one_event_per_line_with_substitutes_and_returns(frictions, backorders):
+def test_the_twin_equals_one_event_per_line_with_substitutes_and_returns(
+    frictions, backorders, has_rows
+):
+    matrix = matrix_of(chain().network) if has_rows else ()
     scenario = chain(
         frictions=frictions,
         store=StoreRules(3, 30.0, backorders),
-        substitution=Substitution(0.5),
+        substitution=Substitution(0.5, matrix=matrix),
         customer_returns=CustomerReturns(0.2, 3, 0.6),
     )
     fast = simulate(scenario, BUNDLE, seed=5, trace=ROWS)
