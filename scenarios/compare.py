@@ -83,6 +83,7 @@ def paired_difference(
     costs: CostModel,
     *,
     stores: npt.NDArray[np.integer] | None = None,
+    categories: npt.NDArray[np.integer] | None = None,
     before: Before | None = None,
     block_days: int = BLOCK_DAYS,
 ) -> Difference:
@@ -92,12 +93,13 @@ def paired_difference(
     ----------
     incumbent, winner : facts per replication, in the same order
     stores : axis indices to look at, optional (a region, a decile)
+    categories : numbers of categories to look at, optional; of what is kept by category alone
     before : days before the window, for the spread between blocks
     """
     if len(incumbent) != len(winner) or not incumbent:
         raise InvalidInput("both arms need the same replications", field="replications")
-    top_a, low_a = _cells(which, incumbent, network, costs, block_days)
-    top_b, low_b = _cells(which, winner, network, costs, block_days)
+    top_a, low_a = _cells(which, incumbent, network, costs, block_days, categories)
+    top_b, low_b = _cells(which, winner, network, costs, block_days, categories)
     if stores is not None:
         rows = np.searchsorted(network.stores, stores)
         top_a, low_a, top_b, low_b = (x[rows] for x in (top_a, low_a, top_b, low_b))
@@ -143,7 +145,12 @@ def compare(
 
 
 def _cells(
-    which: Kpi, arms: Sequence[DayFacts], network: Network, costs: CostModel, block_days: int
+    which: Kpi,
+    arms: Sequence[DayFacts],
+    network: Network,
+    costs: CostModel,
+    block_days: int,
+    categories: npt.NDArray[np.integer] | None = None,
 ) -> tuple[Floats, Floats]:
     """((S, B), (S, B)) numerator and denominator, replications averaged.
 
@@ -152,10 +159,11 @@ def _cells(
     """
     tops, belows = [], []
     weight = arms[0].get("units_demanded").sum(axis=(0, 2))[network.stores].astype(np.float64)
+    some = slice(None) if categories is None else categories
     for facts in arms:
-        top = which.numerator(facts, costs).sum(axis=2)
+        top = which.numerator(facts, costs)[:, :, some].sum(axis=2)
         below = (
-            which.denominator(facts, costs).sum(axis=2)
+            which.denominator(facts, costs)[:, :, some].sum(axis=2)
             if which.denominator is not None
             else np.full(top.shape, np.nan)
         )

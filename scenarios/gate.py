@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.facts import CostModel, DayFacts
-from policies.domain.kpis import kpi, value
+from policies.domain.kpis import Kpi, kpi, value
 from policies.domain.network import Network
 from scenarios.compare import (
     RESAMPLED,
@@ -24,8 +24,11 @@ from scenarios.compare import (
 COST = kpi("cost_per_unit_demanded")
 FILL = kpi("true_fill_rate")
 AVAILABILITY = kpi("on_shelf_availability")
+WASTE = kpi("write_off_rate")
 LEAST_GROUP = 8
 """Groups of fewer stores are pooled with the next one: fixed before any result is seen."""
+LEAST_CLASS = 0.05
+"""Categories that sell less of all units are pooled into one class, fixed as well."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,10 @@ class GateRules:
     ----------
     least_effect : float, share of the incumbent's cost that has to be saved
     fill_loss : float, most loss of true fill (one-sided 95 % bound), share points
-    group_availability_loss : float, the same per region and store decile, for availability
+    group_availability_loss : float, the same per region, class and store decile, for
+        availability
+    waste_growth : float, most growth of the share written off in any of these (one-sided 95 %
+        bound), relative to the incumbent's
     stress_loss : float, most relative extra cost in a stress world
     superiority : float, least share of bootstrap replications in which it costs less
     margin_factors : what a lost sale may be worth, against the cost model, with the sign
@@ -47,6 +53,7 @@ class GateRules:
     least_effect: float = 0.01
     fill_loss: float = 0.002
     group_availability_loss: float = 0.005
+    waste_growth: float = 0.05
     stress_loss: float = 0.02
     superiority: float = 0.95
     margin_factors: tuple[float, ...] = (0.5, 2.0)
@@ -134,6 +141,7 @@ def judge(
             f"(one-sided 95 % bound), {100 * rules.fill_loss:.1f} pp allowed",
         ),
         _no_group_harmed(incumbent, candidate, network, costs, rules),
+        _no_more_waste(incumbent, candidate, network, costs, rules),
         _whatever_a_sale_is_worth(incumbent, candidate, network, costs, rules),
         _whatever_work_costs(incumbent, candidate, costs, rules),
         *[_at_level(one, costs) for one in levels],
@@ -256,6 +264,37 @@ def store_groups(
     return groups
 
 
+def classes(incumbent: Sequence[DayFacts]) -> dict[str, npt.NDArray[np.intp]]:
+    """Categories by the units they sell under the incumbent; small ones pooled."""
+    sold = np.sum([facts.get("units_sold").sum(axis=(0, 1)) for facts in incumbent], axis=0)
+    large = sold >= LEAST_CLASS * max(sold.sum(), 1)
+    names = incumbent[0].categories
+    out = {f"class {names[i]}": np.array([i]) for i in np.flatnonzero(large).tolist()}
+    small = np.flatnonzero(~large & (sold > 0))
+    if len(small):
+        out["small classes together"] = small
+    return out if len(out) > 1 else {}
+
+
+def _by_group(
+    which: Kpi,
+    incumbent: Sequence[DayFacts],
+    candidate: Sequence[DayFacts],
+    network: Network,
+    costs: CostModel,
+) -> dict[str, Difference]:
+    """The KPI's difference in each region, part of the stores by size, and class."""
+    arms = (which, incumbent, candidate, network, costs)
+    out = {
+        name: paired_difference(*arms, stores=rows)
+        for name, rows in store_groups(network, incumbent).items()
+    }
+    return out | {
+        name: paired_difference(*arms, categories=numbers)
+        for name, numbers in classes(incumbent).items()
+    }
+
+
 def _no_group_harmed(
     incumbent: Sequence[DayFacts],
     candidate: Sequence[DayFacts],
@@ -263,21 +302,48 @@ def _no_group_harmed(
     costs: CostModel,
     rules: GateRules,
 ) -> Check:
-    groups = store_groups(network, incumbent)
-    if not groups:
-        return Check(
-            "no group of stores harmed", True, f"fewer than {LEAST_GROUP} stores: no group to judge"
-        )
-    worst, where = -np.inf, ""
-    for name, rows in groups.items():
-        found = paired_difference(AVAILABILITY, incumbent, candidate, network, costs, stores=rows)
-        if not found.loss_bound <= worst:
-            worst, where = found.loss_bound, name
+    name = "no group of stores or goods harmed"
+    found = _by_group(AVAILABILITY, incumbent, candidate, network, costs)
+    if not found:
+        return Check(name, True, f"fewer than {LEAST_GROUP} stores, one class: no group to judge")
+    # What can't be told is no proof that nobody is harmed.
+    bounds = {
+        group: one.loss_bound if np.isfinite(one.loss_bound) else np.inf
+        for group, one in found.items()
+    }
+    where = max(bounds, key=lambda group: bounds[group])
     return Check(
-        "no group of stores harmed",
-        bool(worst < rules.group_availability_loss),
-        f"largest loss of availability {100 * worst:.2f} pp (one-sided 95 % bound) in {where}, "
-        f"{100 * rules.group_availability_loss:.1f} pp allowed",
+        name,
+        bool(bounds[where] < rules.group_availability_loss),
+        f"largest loss of availability {100 * bounds[where]:.2f} pp (one-sided 95 % bound) in "
+        f"{where}, {100 * rules.group_availability_loss:.1f} pp allowed",
+    )
+
+
+def _no_more_waste(
+    incumbent: Sequence[DayFacts],
+    candidate: Sequence[DayFacts],
+    network: Network,
+    costs: CostModel,
+    rules: GateRules,
+) -> Check:
+    """Where nothing is written off by either there is nothing to judge."""
+    name = "no more waste"
+    whole = paired_difference(WASTE, incumbent, candidate, network, costs)
+    if not (whole.incumbent > 0 or whole.winner > 0):
+        return Check(name, True, "neither writes anything off")
+    found = {"the chain": whole, **_by_group(WASTE, incumbent, candidate, network, costs)}
+    growth = {
+        group: one.loss_bound / one.incumbent if one.incumbent > 0 else np.inf * one.winner
+        for group, one in found.items()
+        if one.incumbent > 0 or one.winner > 0
+    }
+    where = max(growth, key=lambda group: growth[group])
+    return Check(
+        name,
+        bool(growth[where] < rules.waste_growth),
+        f"written off at most {100 * growth[where]:+.1f} % (one-sided 95 % bound) in {where}, "
+        f"{100 * rules.waste_growth:.0f} % allowed",
     )
 
 

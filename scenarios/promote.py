@@ -21,6 +21,7 @@ from policies.release import Release, installed_source_sha256, params_sha256
 from scenarios.gate import DEFAULT_RULES, GateRules, Pair, Verdict, judge
 from scenarios.runner import Job, Outcome, Policy, RunJobs, run_jobs
 from scenarios.worlds import WorldSpec, chain_sha256, network_of
+from twin.scenario import Disruptions
 
 Tell = Callable[[int, int], None]
 SETTLING_DAYS = 56
@@ -224,8 +225,21 @@ def stress_worlds(world: WorldSpec) -> list[WorldSpec]:
             name="suppliers a day later",
             lead_time_extra_days=world.lead_time_extra_days + 1,
         ),
+        replace(
+            world,
+            name="a warehouse closed for two days",
+            disruptions=replace(
+                world.disruptions, others=(*world.disruptions.others, _closed(world))
+            ),
+        ),
     ]
     return [*worlds, *_scaled(world, (1.2,))]
+
+
+def _closed(world: WorldSpec) -> Disruptions:
+    """The first warehouse on two days of the window's first week, so that what follows counts."""
+    first = world.warmup_days + min(2, max(world.days - world.warmup_days - 2, 0))
+    return Disruptions(warehouse_number=1, warehouses_from_day=first, warehouses_days=2)
 
 
 def level_worlds(world: WorldSpec) -> list[WorldSpec]:

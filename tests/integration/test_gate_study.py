@@ -229,7 +229,14 @@ def test_stress_worlds_do_what_their_names_say(at_desk):
     world = small_world(at_desk)
     named = {one.name: scenario_of(one, 0) for one in stress_worlds(world)}
     plain = scenario_of(world, 0)
-    assert set(named) == {"trucks −20 %, slower", "suppliers a day later"}
+    assert set(named) == {
+        "trucks −20 %, slower",
+        "suppliers a day later",
+        "a warehouse closed for two days",
+    }
+    (closed,) = named["a warehouse closed for two days"].disruptions.others
+    assert (closed.warehouse_number, closed.warehouses_days) == (1, 2)
+    assert world.warmup_days <= closed.warehouses_from_day <= world.days - 2
     late = named["suppliers a day later"].network.suppliers.lead_time_days
     assert (late == plain.network.suppliers.lead_time_days + 1).all()
     slow = named["trucks −20 %, slower"]
