@@ -16,6 +16,7 @@ from twin.carbon import CAUSES, CarbonAccount
 from twin.closing import DAYBOOK
 from twin.journal import Journal
 from twin.kernel import TALLY
+from twin.result import TourStop
 from twin.road import Stop, Tour
 from twin.state import State
 from twin.touches import EVENTS
@@ -36,6 +37,7 @@ class Recorder:
     journal : Journal, is told of truck stops
     first_kpi_day : int
     carbon : CarbonAccount or None
+    keeps_tours : bool, whether every stop is kept
     """
 
     def __init__(
@@ -44,12 +46,16 @@ class Recorder:
         journal: Journal,
         first_kpi_day: int,
         carbon: CarbonAccount | None = None,
+        *,
+        keeps_tours: bool = False,
     ) -> None:
         scenario, network = state.scenario, state.network
         self.state = state
         self.journal = journal
         self.first_day = scenario.first_day
         self.first_kpi_day = first_kpi_day
+        self.keeps_tours = keeps_tours
+        self.tours: list[TourStop] = []
         self.carbon = carbon
         places, categories = network.shape[0], len(network.skus.categories)
         days = scenario.days
@@ -86,6 +92,8 @@ class Recorder:
         """Metres, seconds and the start of a tour are shared among its stops by load."""
         if self.carbon is not None:
             self.carbon.departed(tour)
+        if self.keeps_tours:
+            self.tours += stops_of(tour)
         weights = np.array([stop.load.kg for stop in tour.stops])
         seconds, starts = tour.returns_s - tour.departs_s, 1_000_000 * tour.starts
         totals = (tour.metres, seconds, starts, tour.empty_metres)
@@ -229,3 +237,24 @@ class Recorder:
             True,
             as_known_at_s,
         )
+
+
+def stops_of(tour: Tour) -> list[TourStop]:
+    """A tour as it is kept."""
+    last = len(tour.stops) - 1
+    return [
+        TourStop(
+            tour.origin,
+            stop.load.destination,
+            i,
+            i == last,
+            tour.departs_s,
+            tour.returns_s,
+            stop.arrives_s,
+            stop.begins_s,
+            stop.unloaded_s,
+            float(stop.load.kg),
+            stop.load.total_shipped,
+        )
+        for i, stop in enumerate(tour.stops)
+    ]

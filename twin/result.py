@@ -24,11 +24,40 @@ class Trace:
     movements : ledger rows (latent ones included) and the documents beside them
     decisions : every evening's decision, with the hash of its view
     final_state : the state after the last day, an opening to go on from
+    tours : every stop of every tour
     """
 
     movements: bool = False
     decisions: bool = False
     final_state: bool = False
+    tours: bool = False
+
+
+@dataclass(frozen=True)
+class TourStop:
+    """A stop of a tour, with the times of the whole tour; stops of a tour stand together.
+
+    Attributes
+    ----------
+    origin, place : int, axis indices of where the truck leaves from and stops
+    position : int, 0 = the tour's first stop
+    is_last : bool, the truck drives home after it
+    departs_s, returns_s : int, of the tour
+    arrives_s, begins_s, unloaded_s : int, at the door, at work, empty
+    kg, units : float and int, put down here
+    """
+
+    origin: int
+    place: int
+    position: int
+    is_last: bool
+    departs_s: int
+    returns_s: int
+    arrives_s: int
+    begins_s: int
+    unloaded_s: int
+    kg: float
+    units: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +88,7 @@ class RunResult:
     facts : DayFacts, every simulated day (warm-up included)
     first_kpi_day : int, first day number after the warm-up
     sold_per_sku, lost_per_sku, demanded_per_sku : (K,) int64 totals after the warm-up
-    movements, documents, decisions, final : as asked for by :class:`Trace`
+    movements, documents, decisions, final, tours : as asked for by :class:`Trace`
     seconds : dict, wall time by phase (never part of a result's bytes)
     counters : dict, lines, events, tours and the like
     checkout : CheckoutFacts or None, where the scenario has tills
@@ -79,6 +108,7 @@ class RunResult:
     documents: Documents | None = None
     decisions: tuple[Decision, ...] = ()
     final: Opening | None = None
+    tours: tuple[TourStop, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     checkout: CheckoutFacts | None = None

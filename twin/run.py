@@ -105,7 +105,10 @@ class World:
         self.env = simpy.Environment(initial_time=scenario.first_day * DAY_SECONDS)
         self.journal = Journal(scenario.network, is_on=trace.movements)
         self.floor = Floor(self.state, self.journal, opening, self.first_kpi_day, seed, replication)
-        self.recorder = Recorder(self.state, self.journal, self.first_kpi_day, self.floor.carbon)
+        carbon = self.floor.carbon
+        self.recorder = Recorder(
+            self.state, self.journal, self.first_kpi_day, carbon, keeps_tours=trace.tours
+        )
         self.keeper = Keeper(self, checkpoints) if checkpoints is not None else None
         self.tape = self.keeper.tape if self.keeper is not None else None
         self.logistics = self._logistics()
@@ -328,6 +331,7 @@ class World:
             documents=self.journal.documents(),
             decisions=tuple(self.decisions),
             final=self._final() if self.trace.final_state else None,
+            tours=tuple(self.recorder.tours),
             carbon=self.floor.carbon.result() if self.floor.carbon is not None else None,
             seconds=seconds,
             counters=counters,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from ui.commands import demo, forecast, history, policy, service, study, twin
+from ui.commands import demo, film, forecast, history, policy, service, study, twin
 
 app = typer.Typer(
     name="storetwin",
@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (demo, history, forecast, twin, policy, study, service):
+for part in (demo, history, forecast, twin, film, policy, study, service):
     part.register(app)
 
 

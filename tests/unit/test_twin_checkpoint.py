@@ -44,7 +44,7 @@ from twin.scenario import (
 )
 from twin.tape import CheckpointDiffers, PlainUnpickler
 
-ALL = Trace(movements=True, decisions=True, final_state=True)
+ALL = Trace(movements=True, decisions=True, final_state=True, tours=True)
 
 
 class LightsOut(Exception):
@@ -89,7 +89,7 @@ def assert_same(a, b) -> None:
     """Facts, totals, rows, documents, decisions, final state: everything but wall time."""
     assert result_sha256(dataset([a])) == result_sha256(dataset([b]))
     assert a.counters == b.counters
-    for name in ("movements", "documents", "decisions", "final", "checkout", "carbon"):
+    for name in ("movements", "documents", "decisions", "final", "tours", "checkout", "carbon"):
         plain = [pickle.dumps(getattr(one, name), protocol=5) for one in (a, b)]
         first, second = (pickle.loads(text) for text in plain)
         np.testing.assert_equal(_leaves(first), _leaves(second), err_msg=name)
