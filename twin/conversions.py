@@ -25,6 +25,8 @@ from twin.loads import Load
 from twin.state import State
 
 _SLACK = 1e-9
+_MEMORY_DAYS = 28
+"""Days in which what a store uses is mostly forgotten."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Conversions:
         self.state, self.journal, self.ages, self.carbon = state, journal, ages, carbon
         self.recipes = [recipe(one, state.network) for one in state.scenario.conversions]
         self.on = bool(self.recipes)
+        # Units of the input that each store would use in a day, had it enough of them.
+        self._wanted = [np.full(len(r.places), float(r.rules.units_per_day)) for r in self.recipes]
         self.documents = self.used = self.made = self.loss_g = 0
 
     def hours(self) -> list[int]:
@@ -76,18 +80,32 @@ class Conversions:
         Receipts up to `now` have been served.
         """
         number = first_document
-        for one in self.recipes:
+        for r, one in enumerate(self.recipes):
             if int(one.rules.at_hour * 3_600) != now % DAY_SECONDS:
                 continue
-            for place in one.places.tolist():
-                number += self._document(one, place, now, number)
+            for i, place in enumerate(one.places.tolist()):
+                needs = self._needs(one, place)
+                self._wanted[r][i] += (needs - self._wanted[r][i]) / _MEMORY_DAYS
+                if needs:
+                    number += self._document(one, place, now, number)
         return number
+
+    def expected_use(self) -> npt.NDArray[np.float32]:
+        """(L, K) units a day that conversions are likely to ask for, whatever was there."""
+        use = np.zeros(self.state.network.shape, dtype=np.float32)
+        for one, wanted in zip(self.recipes, self._wanted, strict=True):
+            use[one.places, one.sku] += wanted.astype(np.float32)
+        return use
+
+    def _needs(self, one: Recipe, place: int) -> int:
+        """Units that a store would convert today."""
+        rules, book = one.rules, self.state.stock.book[place, one.outputs]
+        is_enough = rules.keep_units and book.min() >= rules.keep_units
+        return 0 if is_enough else rules.units_per_day
 
     def _document(self, one: Recipe, place: int, now: int, number: int) -> int:
         """Convert in one store; returns the documents written, 0 or 1."""
         stock, rules = self.state.stock, one.rules
-        if rules.keep_units and stock.book[place, one.outputs].min() >= rules.keep_units:
-            return 0
         there = min(int(stock.physical[place, one.sku]), int(stock.book[place, one.sku]))
         used = min(rules.units_per_day, there)
         made = np.floor(used * one.yields + _SLACK).astype(np.int32)

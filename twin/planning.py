@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from policies.bundle import PolicyBundle
 from policies.domain.decision import Decision, LineKind
+from policies.domain.errors import ScenarioInvalid
 from policies.domain.forecast import Forecast
 from policies.domain.network import DAY_SECONDS, IntArray
 from policies.domain.view import NetworkView
@@ -68,6 +70,13 @@ class Planner:
         self.forecast = self.bundle.issue_forecast(panel.view(day), self.scenario.network)
         self._made_of_days = panel.days
         self.seconds["forecast"] += time.perf_counter() - began
+        return self.forecast
+
+    def expect(self, use: npt.NDArray[np.float32]) -> Forecast:
+        """Add (L, K) units a day that are used and not sold to the newest forecast."""
+        if self.forecast is None:
+            raise ScenarioInvalid("there is no forecast to add to", field="forecast")
+        self.forecast = replace(self.forecast, level=self.forecast.level + use)
         return self.forecast
 
     def decide(self, stock: Stock, now: int, *, is_hashed: bool = True) -> Decision:

@@ -246,7 +246,10 @@ class World:
         if self.planner.is_issue_due(now // DAY_SECONDS):
             state = self.state
             closing.out_so_far(now, state.stock, state.panel.out_today, state.master)
-            self.recorder.forecast_issued(self.planner.issue(state.panel, now // DAY_SECONDS))
+            issued = self.planner.issue(state.panel, now // DAY_SECONDS)
+            if self.floor.conversions.on:
+                issued = self.planner.expect(self.floor.conversions.expected_use())
+            self.recorder.forecast_issued(issued)
         decision = self.planner.decide(self.state.stock, now, is_hashed=self.trace.decisions)
         if self.trace.decisions:
             self.decisions.append(decision)

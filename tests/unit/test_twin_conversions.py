@@ -12,8 +12,9 @@ from policies.domain.errors import ScenarioInvalid
 from policies.domain.ledger import CONVERT, MovementKind
 from policies.domain.panel import day_facts
 from policies.domain.stock import project
+from policies.registry import build_bundle
 from scenarios.chains import check_on_chain
-from scenarios.history.generate import network_to_be
+from scenarios.history.generate import generate_chain, network_to_be
 from scenarios.scenario import load_scenario
 from tests.unit.domain_networks import small_network
 from tests.unit.twin_worlds import DAY, HOUR, opening, up_to, world
@@ -21,7 +22,7 @@ from twin.goods_rules import Conversion
 from twin.processes import ShelfRules
 from twin.result import Trace
 from twin.run import simulate
-from twin.scenario import Opening, Perishables
+from twin.scenario import Opening, Perishables, Scenario
 
 TRACED = Trace(movements=True, final_state=True)
 NOTHING = up_to(store=0, warehouse=0)
@@ -125,6 +126,36 @@ def test_it_goes_with_a_backroom_and_streams_the_same_with_and_without_rows():
     traced = simulate(scenario, NOTHING, seed=1, trace=TRACED)
     assert (plain.facts.sku_facts == traced.facts.sku_facts).all()
     assert plain.sold_per_sku.tolist() == [0, 1, 0]
+
+
+def test_an_input_that_nobody_buys_is_ordered_by_what_stores_would_use():
+    """None is there to begin with, and none is ever sold."""
+    network, demand = generate_chain(stores=3, skus=20, days=56, lines_per_store_day=60, seed=1)
+    order = np.argsort(network.skus.mass_g, kind="stable")
+    heavy, light = int(order[-1]), int(order[0])
+    keep = demand.sku != heavy
+    owner = np.repeat(np.arange(3), np.diff(demand.offsets))[keep]
+    columns = ("t_s", "sku", "quantity", "unit_price_cents", "basket")
+    demand = dataclasses.replace(
+        demand,
+        offsets=np.searchsorted(owner, np.arange(4)),
+        **{name: getattr(demand, name)[keep] for name in columns},
+    )
+    listed = network.listed.copy()
+    listed[:, heavy] = True
+    ids = network.skus.ids
+    scenario = Scenario(
+        "kitchen", dataclasses.replace(network, listed=listed), demand, 0, 56,
+        conversions=(Conversion(ids[heavy], ((ids[light], 0.5),), units_per_day=4),),
+    )  # fmt: skip
+    bundle = build_bundle("base-stock", {"reviews_per_week": 7})
+    result = simulate(scenario, bundle, seed=1, trace=TRACED)
+    # 4 a day in three stores; the first weeks pass until warehouse and stores have some.
+    rows = result.movements
+    late = (rows.kind == MovementKind.CONVERT) & (rows.to_location == CONVERT)
+    late &= rows.occurred_at_s >= 28 * DAY
+    assert rows.quantity[late].sum() > 0.95 * 4 * 3 * 28
+    assert result.sold_per_sku[heavy] == 0
 
 
 def test_recipes_of_a_scenario_file_are_held_to_its_chain(tmp_path):
