@@ -22,11 +22,12 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
-    insert,
     select,
 )
 
 Rows = Sequence[dict[str, Any]]
+Piece = tuple[str, Any]
+"""A statement that changes rows, in the words of the driver, and its parameters."""
 
 
 def among(
@@ -35,8 +36,8 @@ def among(
     """`what IN values` for any number of values."""
     listed = list(values)
     if connection.dialect.name == "postgresql":
-        array = bindparam(None, listed, type_=ARRAY(what.type), unique=True)
-        out: ColumnElement[bool] = what == func.any(array)
+        bound = bindparam(None, listed, type_=ARRAY(what.type), unique=True)
+        out: ColumnElement[bool] = what == func.any(bound)
         return out
     each = func.json_each(bindparam(None, json.dumps(listed), unique=True)).table_valued("value")
     return what.in_(select(column("value")).select_from(each))
@@ -44,13 +45,7 @@ def among(
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert rows that all have the columns of the first."""
-    if not rows:
-        return
-    if connection.dialect.name != "postgresql":
-        connection.execute(insert(table), list(rows))
-        return
-    names = tuple(rows[0])
-    connection.exec_driver_sql(_insert(table, names), columns_of(rows, names))
+    write_pieces(connection, inserted(connection, table, rows))
 
 
 def upsert_rows(
@@ -62,18 +57,36 @@ def upsert_rows(
     ----------
     change : the SET clause in SQL, ``excluded`` being the row that was to be inserted
     """
+    write_pieces(connection, inserted(connection, table, rows, keys, change))
+
+
+def inserted(
+    connection: Connection, table: Table, rows: Rows, keys: tuple[str, ...] = (), change: str = ""
+) -> list[Piece]:
+    """What :func:`insert_rows` or :func:`upsert_rows` would do, for :func:`write_pieces`."""
     if not rows:
-        return
+        return []
     names = tuple(rows[0])
-    conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {change}"
+    conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {change}" if change else ""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(_insert(table, names) + conflict, columns_of(rows, names))
-        return
+        return [(_insert(table, names) + conflict, columns_of(rows, names))]
     holes = ", ".join(f":{name}" for name in names)
-    connection.exec_driver_sql(
-        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({holes}){conflict}",  # noqa: S608
-        list(rows),
-    )
+    text = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({holes}){conflict}"  # noqa: S608
+    return [(text, list(rows))]
+
+
+def write_pieces(connection: Connection, pieces: Sequence[Piece]) -> list[int]:
+    """Rows that each piece changed; on PostgreSQL all go in one statement, one way there and back.
+
+    They see the tables as they were before, and no two may change the same row.
+    """
+    if connection.dialect.name != "postgresql" or len(pieces) < 2:
+        return [int(connection.exec_driver_sql(*piece).rowcount) for piece in pieces]
+    named = ", ".join(f"w{i} AS ({text} RETURNING 1)" for i, (text, _) in enumerate(pieces))
+    counts = ", ".join(f"(SELECT count(*) FROM w{i})" for i in range(len(pieces)))  # noqa: S608
+    parameters = tuple(value for _, values in pieces for value in values)
+    done = connection.exec_driver_sql(f"WITH {named} SELECT {counts}", parameters)
+    return list(done.one())
 
 
 def columns_of(rows: Rows, names: Sequence[str]) -> tuple[str, ...]:
@@ -82,14 +95,20 @@ def columns_of(rows: Rows, names: Sequence[str]) -> tuple[str, ...]:
     The driver's own dumper looks at each element with a regular expression: a third of the
     time of a batch.
     """
-    return tuple(_array([row[name] for row in rows]) for name in names)
+    return tuple(array([row[name] for row in rows]) for name in names)
 
 
-def _array(values: list[Any]) -> str:
-    if all(type(value) is int for value in values):
+def array(values: Sequence[Any]) -> str:
+    """One array in PostgreSQL's text form."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
         return "{" + ",".join(map(str, values)) + "}"
-    told = [_quoted(value) for value in values]
-    return "{" + ",".join(told) + "}"
+    if kinds == {str}:
+        told = '","'.join(values)
+        # As many quotes as were put in between, and no backslash: nothing to escape.
+        if "\\" not in told and told.count('"') == 2 * (len(values) - 1):
+            return '{"' + told + '"}'
+    return "{" + ",".join(map(_quoted, values)) + "}"
 
 
 def _quoted(value: Any) -> str:
@@ -99,6 +118,26 @@ def _quoted(value: Any) -> str:
     if "\\" in text or '"' in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
+
+
+def listed(connection: Connection, values: Sequence[Any]) -> str:
+    """A list as one parameter of a statement in the words of the driver; see :func:`unlist`."""
+    return array(values) if connection.dialect.name == "postgresql" else json.dumps(values)
+
+
+def unlist(connection: Connection, text: str) -> str:
+    """A statement for this database: ``ANY(?)`` takes a list of text, ``FOR UPDATE`` locks.
+
+    ``?`` is a parameter everywhere. SQLite has one writer and knows no locks on rows.
+    """
+    return _told(connection.dialect.name, text)
+
+
+@cache
+def _told(dialect: str, text: str) -> str:
+    if dialect == "postgresql":
+        return text.replace("ANY(?)", "ANY(?::text[])").replace("?", "%s")
+    return text.replace("= ANY(?)", "IN (SELECT value FROM json_each(?))").replace("FOR UPDATE", "")
 
 
 def arrays(table: Table, names: Sequence[str]) -> str:

@@ -19,8 +19,8 @@ from ops_api.ledger.schema import IDEMPOTENCY
 from ops_api.lots.rules import Dated
 from ops_api.masterdata.queries import known_skus
 from ops_api.masterdata.service import require_location
+from ops_api.sales.lines import refused, summary
 from ops_api.sales.schemas import BatchAnswer
-from ops_api.sales.service import refused, summary
 from ops_api.tasks.service import PARKED, TaskDraft, open_tasks
 from ops_api.transfers.arrivals import Arrival, receive
 from ops_api.transfers.documents import Act

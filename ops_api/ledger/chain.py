@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from ops_api.bulk import among, upsert_rows
+from ops_api.bulk import Piece, inserted, listed, unlist, write_pieces
 from ops_api.ledger.schema import CHAIN_HEADS
 
 GENESIS = "0" * 64
@@ -40,6 +41,9 @@ MOVEMENT_FIELDS = (
     "chain",
     "chain_seq",
 )
+Heads = dict[str, tuple[int, str]]
+"""(last number, its hash) of chains, by name."""
+
 AUDIT_FIELDS = (
     "recorded_at",
     "actor",
@@ -63,25 +67,40 @@ def append_links(
     connection: Connection, rows: Sequence[dict[str, Any]], fields: tuple[str, ...]
 ) -> None:
     """Give each row (that names its ``chain``) its ``chain_seq`` and ``hash``; move the heads."""
-    names = sorted({row["chain"] for row in rows})
-    heads = read_heads(connection, names)
+    heads = read_heads(connection, sorted({row["chain"] for row in rows}))
+    link_rows(rows, fields, heads)
+    write_pieces(connection, head_pieces(connection, heads))
+
+
+def link_rows(rows: Sequence[dict[str, Any]], fields: tuple[str, ...], heads: Heads) -> None:
+    """Link `rows` to the ends of their chains, and move `heads` on."""
+    values = itemgetter(*fields)
     for row in rows:
         seq, previous = heads.get(row["chain"], (0, GENESIS))
         row["chain_seq"] = seq + 1
-        row["hash"] = link(previous, [row[name] for name in fields])
+        row["hash"] = link(previous, values(row))
         heads[row["chain"]] = (seq + 1, row["hash"])
-    _write_heads(connection, {name: heads[name] for name in names})
 
 
-def read_heads(connection: Connection, names: Sequence[str]) -> dict[str, tuple[int, str]]:
+def head_pieces(connection: Connection, heads: Mapping[str, tuple[int, str]]) -> list[Piece]:
+    """What writes these ends of chains."""
+    rows = [{"chain": name, "seq": seq, "hash": sha} for name, (seq, sha) in sorted(heads.items())]
+    change = "seq = excluded.seq, hash = excluded.hash"
+    return inserted(connection, CHAIN_HEADS, rows, ("chain",), change)
+
+
+# Places before audit trails, as every writer takes them.
+LOCKED_HEADS = """
+SELECT chain, seq, hash FROM chain_heads WHERE chain = ANY(?)
+ORDER BY substr(chain, 1, 6) = 'audit:', chain FOR UPDATE
+"""
+
+
+def read_heads(connection: Connection, names: Sequence[str]) -> Heads:
     """Heads of these chains, locked until the transaction ends."""
-    query = (
-        select(CHAIN_HEADS.c.chain, CHAIN_HEADS.c.seq, CHAIN_HEADS.c.hash)
-        .where(among(connection, CHAIN_HEADS.c.chain, names))
-        .order_by(CHAIN_HEADS.c.chain)
-        .with_for_update()
-    )
-    return {row.chain: (row.seq, row.hash) for row in connection.execute(query)}
+    parameters = (listed(connection, list(names)),)
+    found = connection.exec_driver_sql(unlist(connection, LOCKED_HEADS), parameters)
+    return {chain: (seq, sha) for chain, seq, sha in found}
 
 
 def lock_chains(connection: Connection, places: Iterable[str]) -> None:
@@ -92,16 +111,6 @@ def lock_chains(connection: Connection, places: Iterable[str]) -> None:
     """
     if connection.dialect.name != "sqlite":
         read_heads(connection, sorted(set(places)))
-
-
-def _write_heads(connection: Connection, heads: Mapping[str, tuple[int, str]]) -> None:
-    upsert_rows(
-        connection,
-        CHAIN_HEADS,
-        [{"chain": name, "seq": seq, "hash": value} for name, (seq, value) in heads.items()],
-        ("chain",),
-        "seq = excluded.seq, hash = excluded.hash",
-    )
 
 
 def head_hash(connection: Connection) -> str:

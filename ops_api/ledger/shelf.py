@@ -7,18 +7,18 @@ refused: what the book lacks is found (``auto_found``), and someone is asked to 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select, update
 
-from ops_api.bulk import among
+from ops_api.bulk import array
 from ops_api.ledger.chain import lock_chains
 from ops_api.ledger.rows import Row, Stamp, count_difference, derived_id, is_real, row
-from ops_api.ledger.schema import BALANCES, COUNT_BASELINES, RESERVATIONS
+from ops_api.ledger.schema import COUNT_BASELINES, RESERVATIONS
 from ops_api.ledger.write import Key
-from ops_api.masterdata.tables import LOTS
 from policies.domain.ledger import MovementKind
 
 Cell = tuple[str, str]
@@ -45,45 +45,41 @@ class Shelves:
     lots: dict[tuple[str, str], tuple[int | None, bool]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, connection: Connection, cells: Iterable[Cell], since: int) -> Shelves:
-        """Shelves of `cells`; counts from `since` on."""
-        by_place: dict[str, set[str]] = defaultdict(set)
-        for place, sku in cells:
-            by_place[place].add(sku)
-        lock_chains(connection, by_place)
-        out = cls(defaultdict(dict), defaultdict(dict), defaultdict(list))
-        out.lots = _lots(connection, sorted({sku for skus in by_place.values() for sku in skus}))
-        for place in sorted(by_place):
-            out._read_place(connection, place, sorted(by_place[place]), since)
-        return out
+    def read(
+        cls, connection: Connection, cells: Iterable[Cell], since: int, *, is_locked: bool = False
+    ) -> Shelves:
+        """Shelves of `cells`; counts from `since` on.
 
-    def _read_place(
-        self,
-        connection: Connection,
-        place: str,
-        skus: list[str],
-        since: int,
-    ) -> None:
-        b = BALANCES.c
-        query = (
-            select(b.sku, b.lot, b.on_hand, b.reserved)
-            .where(b.location == place, among(connection, b.sku, skus), b.condition == "good")
-            .order_by(b.sku, b.lot)
-            .with_for_update()
-        )
-        found = sorted(connection.execute(query), key=lambda row: self._turn(row[0], row[1]))
-        for sku, lot, on_hand, reserved in found:
-            self.on_hand[place, sku][lot] = on_hand
+        Parameters
+        ----------
+        is_locked : the places' chains are locked already
+        """
+        wanted = sorted(set(cells))
+        if not is_locked:
+            lock_chains(connection, {place for place, _ in wanted})
+        out = cls(defaultdict(dict), defaultdict(dict), defaultdict(list))
+        if not wanted:
+            return out
+        places, skus = ([cell[axis] for cell in wanted] for axis in (0, 1))
+        stock = []
+        for kind, place, sku, lot, first, second in connection.exec_driver_sql(
+            *_shelf_query(connection, places, skus, since)
+        ):
+            if kind == "stock":
+                stock.append((place, sku, lot, first, second))
+            elif kind == "count":
+                out.counted[place, sku].append(first)
+            else:
+                out.lots[sku, lot] = (first, bool(second))
+        for times in out.counted.values():
+            times.sort()
+        for place, sku, lot, on_hand, reserved in sorted(
+            stock, key=lambda b: out._turn(b[1], b[2])
+        ):
+            out.on_hand[place, sku][lot] = on_hand
             if reserved:
-                self.reserved[place, sku][lot] = reserved
-        c = COUNT_BASELINES.c
-        counts = (
-            select(c.sku, c.counted_at)
-            .where(c.location == place, c.counted_at >= since, among(connection, c.sku, skus))
-            .order_by(c.counted_at)
-        )
-        for sku, at in connection.execute(counts):
-            self.counted[place, sku].append(at)
+                out.reserved[place, sku][lot] = reserved
+        return out
 
     def _turn(self, sku: str, lot: str) -> tuple[bool, int, str]:
         """Place of a lot in the order of taking: held ones last, else the first to expire."""
@@ -295,12 +291,43 @@ def _merge(parts: list[tuple[str, int]], lot: str, missing: int) -> list[tuple[s
     return list(merged.items())
 
 
-def _lots(
-    connection: Connection, skus: list[str]
-) -> dict[tuple[str, str], tuple[int | None, bool]]:
-    rows = connection.execute(
-        select(LOTS.c.sku, LOTS.c.lot, LOTS.c.expires_on, LOTS.c.on_hold).where(
-            among(connection, LOTS.c.sku, skus)
-        )
+# Rows of stock are locked in the order of their keys, as every writer takes them.
+_SHELVES = """
+WITH cells AS MATERIALIZED ({cells}), stock AS MATERIALIZED (
+    SELECT b.location, b.sku, b.lot, b.on_hand, b.reserved
+    FROM balances b JOIN cells c ON b.location = c.location AND b.sku = c.sku
+    WHERE b.condition = 'good' ORDER BY b.location, b.sku, b.lot {lock}
+)
+SELECT 'stock', location, sku, lot, on_hand, reserved FROM stock
+UNION ALL
+SELECT 'count', b.location, b.sku, '', b.counted_at, 0
+FROM count_baselines b JOIN cells c ON b.location = c.location AND b.sku = c.sku
+WHERE b.counted_at >= {since}
+UNION ALL
+SELECT 'lot', '', sku, lot, expires_on, CASE WHEN on_hold THEN 1 ELSE 0 END
+FROM lots WHERE sku IN (SELECT sku FROM cells)
+"""
+_SHELVES_BY_DIALECT = {
+    "postgresql": _SHELVES.format(
+        cells="SELECT * FROM unnest(%s::text[], %s::text[]) AS c(location, sku)",
+        lock="FOR UPDATE OF b",
+        since="%s",
+    ),
+    "sqlite": _SHELVES.format(
+        cells="SELECT value ->> 0 AS location, value ->> 1 AS sku FROM json_each(?)",
+        lock="",
+        since="?",
+    ),
+}
+
+
+def _shelf_query(
+    connection: Connection, places: list[str], skus: list[str], since: int
+) -> tuple[str, tuple[str | int, ...]]:
+    dialect = connection.dialect.name
+    cells = (
+        (array(places), array(skus))
+        if dialect == "postgresql"
+        else (json.dumps(list(zip(places, skus, strict=True))),)
     )
-    return {(sku, lot): (day, bool(held)) for sku, lot, day, held in rows}
+    return _SHELVES_BY_DIALECT[dialect], (*cells, since)

@@ -11,11 +11,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, select, update
 
-from ops_api.bulk import arrays, columns_of, insert_rows, upsert_rows
+from ops_api.bulk import Piece, arrays, columns_of, inserted, write_pieces
 from ops_api.errors import InsufficientStock
-from ops_api.ledger.chain import AUDIT_FIELDS, MOVEMENT_FIELDS, append_links
+from ops_api.ledger.chain import (
+    AUDIT_FIELDS,
+    MOVEMENT_FIELDS,
+    Heads,
+    append_links,
+    head_pieces,
+    link_rows,
+    read_heads,
+)
 from ops_api.ledger.periods import mark_late
 from ops_api.ledger.rows import ACTUAL, Row, has_balance, is_transit
 from ops_api.ledger.schema import AUDIT, BALANCES, MOVEMENTS, OUTBOX
@@ -62,12 +70,16 @@ def post(
     *,
     release: dict[Key, int] | None = None,
     listeners: Sequence[StockListener] = (),
+    heads: Heads | None = None,
+    more: Sequence[Piece] = (),
 ) -> Posted:
     """Write movements and move balances.
 
     Parameters
     ----------
     release : units per balance row whose reservation ends with this write
+    heads : locked ends of the rows' chains, where they are read already; moved on here
+    more : what else is written with the rows, in the same statement
 
     Raises
     ------
@@ -78,12 +90,20 @@ def post(
     """
     if not rows:
         return Posted(0)
-    append_links(connection, rows, MOVEMENT_FIELDS)
-    insert_rows(connection, MOVEMENTS, rows)
+    chains = sorted({row["chain"] for row in rows})
+    if heads is None:
+        heads = read_heads(connection, chains)
+    link_rows(rows, MOVEMENT_FIELDS, heads)
     place_serials(connection, rows)
     mark_late(connection, rows)
+    ends = {name: heads[name] for name in chains}
+    pieces = [
+        *inserted(connection, MOVEMENTS, rows),
+        *head_pieces(connection, ends),
+        *more,
+    ]
     changes = balance_changes(rows)
-    move_balances(connection, changes, release or {})
+    move_balances(connection, changes, release or {}, pieces)
     posted = Posted(rows[0]["recorded_at"])
     for (place, sku, _lot, _condition), difference in changes.items():
         if not is_transit(place) and difference:
@@ -94,25 +114,18 @@ def post(
     return posted
 
 
-_TAKE = (
-    update(BALANCES)
-    .where(
-        BALANCES.c.location == bindparam("b_location"),
-        BALANCES.c.sku == bindparam("b_sku"),
-        BALANCES.c.lot == bindparam("b_lot"),
-        BALANCES.c.condition == bindparam("b_condition"),
-        BALANCES.c.reserved >= bindparam("b_release"),
-        BALANCES.c.on_hand - BALANCES.c.reserved + bindparam("b_release") >= bindparam("b_out"),
-    )
-    .values(
-        on_hand=BALANCES.c.on_hand - bindparam("b_out"),
-        reserved=BALANCES.c.reserved - bindparam("b_release"),
-    )
-)
+def move_balances(
+    connection: Connection,
+    changes: dict[Key, int],
+    release: dict[Key, int],
+    pieces: Sequence[Piece] = (),
+) -> None:
+    """Apply net changes in sorted key order.
 
-
-def move_balances(connection: Connection, changes: dict[Key, int], release: dict[Key, int]) -> None:
-    """Apply net changes in sorted key order."""
+    Parameters
+    ----------
+    pieces : what is written with it, in the same statement where the database can
+    """
     out = []
     come_in = []
     for key in sorted({*changes, *release}):
@@ -120,64 +133,72 @@ def move_balances(connection: Connection, changes: dict[Key, int], release: dict
         if difference < 0 or freed:
             out.append((key, max(-difference, 0), freed))
         if difference > 0:
-            come_in.append((key, difference))
-    if out:
-        _take(connection, out)
-    named = ("location", "sku", "lot", "condition", "on_hand")
-    upsert_rows(
+            come_in.append(dict(zip(_UPSERTED, (*key, difference), strict=True)))
+    taken = []
+    if out and connection.dialect.name == "postgresql":
+        rows = [dict(zip(_TAKEN, (*key, units, freed), strict=True)) for key, units, freed in out]
+        taken = [(_TAKE_ARRAYS, columns_of(rows, _TAKEN))]
+    brought = inserted(
         connection,
         BALANCES,
-        [dict(zip(named, (*key, units), strict=True)) for key, units in come_in],
-        named[:-1],
+        come_in,
+        _UPSERTED[:-1],
         "on_hand = balances.on_hand + excluded.on_hand",
     )
+    if out and not taken:
+        _take_singly(connection, out)
+    # A row that loses its reservation and gains stock can't be changed twice in one statement.
+    apart = bool(release and brought)
+    done = write_pieces(connection, [*taken, *pieces, *([] if apart else brought)])
+    if taken and done[0] != len(out):
+        _refuse(connection, out)
+    if apart:
+        write_pieces(connection, brought)
 
 
+_UPSERTED = ("location", "sku", "lot", "condition", "on_hand")
 _TAKEN = ("location", "sku", "lot", "condition", "out", "freed")
-# Rows are locked in key order before any is changed, whatever plan the join gets.
+# Rows are locked in key order before any is changed, whatever plan the join gets. All are
+# lowered or none, so that after a refusal the rows still say what is free.
 _TAKE_ARRAYS = f"""
-WITH t AS MATERIALIZED (
-    SELECT * FROM unnest({arrays(BALANCES, _TAKEN[:4])}, %s::bigint[], %s::bigint[])
-        AS t({", ".join(_TAKEN)})
-), locked AS MATERIALIZED (
-    SELECT b.location, b.sku, b.lot, b.condition FROM balances b
-    JOIN t USING (location, sku, lot, condition)
-    ORDER BY 1, 2, 3, 4 FOR UPDATE OF b
-)
 UPDATE balances b SET on_hand = b.on_hand - t.out, reserved = b.reserved - t.freed
-FROM t JOIN locked USING (location, sku, lot, condition)
+FROM (
+    WITH t AS MATERIALIZED (
+        SELECT * FROM unnest({arrays(BALANCES, _TAKEN[:4])}, %s::bigint[], %s::bigint[])
+            AS t({", ".join(_TAKEN)})
+    ), locked AS MATERIALIZED (
+        SELECT t.*, b.on_hand, b.reserved FROM balances b
+        JOIN t USING (location, sku, lot, condition)
+        ORDER BY 1, 2, 3, 4 FOR UPDATE OF b
+    )
+    SELECT * FROM locked WHERE (SELECT count(*) FROM t) = (
+        SELECT count(*) FROM locked l
+        WHERE l.reserved >= l.freed AND l.on_hand - l.reserved + l.freed >= l.out
+    )
+) t
 WHERE b.location = t.location AND b.sku = t.sku AND b.lot = t.lot AND b.condition = t.condition
-    AND b.reserved >= t.freed AND b.on_hand - b.reserved + t.freed >= t.out
 """  # noqa: S608 -- names of our own columns
+_TAKE_ONE = """
+UPDATE balances SET on_hand = on_hand - :out, reserved = reserved - :freed
+WHERE location = :location AND sku = :sku AND lot = :lot AND condition = :condition
+AND reserved >= :freed AND on_hand - reserved + :freed >= :out
+"""
 
 
-def _changed(connection: Connection, out: list[tuple[Key, int, int]]) -> int:
-    """Balance rows that could be lowered."""
-    if connection.dialect.name == "postgresql":
-        rows = [dict(zip(_TAKEN, (*key, units, freed), strict=True)) for key, units, freed in out]
-        done = connection.exec_driver_sql(_TAKE_ARRAYS, columns_of(rows, _TAKEN))
-        return int(done.rowcount)
-    parameters = [
-        {
-            "b_location": key[0],
-            "b_sku": key[1],
-            "b_lot": key[2],
-            "b_condition": key[3],
-            "b_out": quantity,
-            "b_release": freed,
-        }
-        for key, quantity, freed in out
-    ]
-    return int(connection.execute(_TAKE, parameters).rowcount)
-
-
-def _take(connection: Connection, out: list[tuple[Key, int, int]]) -> None:
-    nested = connection.begin_nested()
-    if _changed(connection, out) == len(out):
-        nested.commit()
+def _take_singly(connection: Connection, out: list[tuple[Key, int, int]]) -> None:
+    """SQLite: row by row, under the one writer's lock."""
+    rows = [dict(zip(_TAKEN, (*key, units, freed), strict=True)) for key, units, freed in out]
+    connection.exec_driver_sql("SAVEPOINT taking")
+    if connection.exec_driver_sql(_TAKE_ONE, rows).rowcount == len(out):
+        connection.exec_driver_sql("RELEASE taking")
         return
     # Back to what was before, to say which row is short and what is free there.
-    nested.rollback()
+    connection.exec_driver_sql("ROLLBACK TO taking")
+    connection.exec_driver_sql("RELEASE taking")
+    _refuse(connection, out)
+
+
+def _refuse(connection: Connection, out: list[tuple[Key, int, int]]) -> None:
     for key, quantity, freed in out:
         on_hand, reserved = balance(connection, key)
         free = on_hand - reserved + freed
@@ -233,7 +254,31 @@ def record_audit(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """One row of the audit trail, linked to the one before it at the same location."""
-    row = {
+    row = audit_row(
+        action,
+        recorded_at=recorded_at,
+        actor=actor,
+        device=device,
+        location=location,
+        subject=subject,
+        detail=detail,
+    )
+    append_links(connection, [row], AUDIT_FIELDS)
+    write_pieces(connection, inserted(connection, AUDIT, [row]))
+
+
+def audit_row(
+    action: str,
+    *,
+    recorded_at: int,
+    actor: str,
+    device: str = "",
+    location: str = "",
+    subject: str = "",
+    detail: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A row of the audit trail with its chain named and not yet linked."""
+    return {
         "recorded_at": recorded_at,
         "actor": actor,
         "device": device,
@@ -243,8 +288,6 @@ def record_audit(
         "detail": json.dumps(detail or {}, sort_keys=True, ensure_ascii=False),
         "chain": f"audit:{location}",
     }
-    append_links(connection, [row], AUDIT_FIELDS)
-    connection.execute(insert(AUDIT), [row])
 
 
 def announce(
@@ -256,14 +299,17 @@ def announce(
     location: str = "",
 ) -> None:
     """One outbox row: what others shall hear, exactly if the transaction commits."""
-    connection.execute(
-        insert(OUTBOX),
-        [
-            {
-                "topic": topic,
-                "location": location,
-                "recorded_at": recorded_at,
-                "payload": json.dumps(payload, sort_keys=True, ensure_ascii=False),
-            }
-        ],
-    )
+    row = outbox_row(topic, payload, recorded_at=recorded_at, location=location)
+    write_pieces(connection, inserted(connection, OUTBOX, [row]))
+
+
+def outbox_row(
+    topic: str, payload: dict[str, Any], *, recorded_at: int, location: str = ""
+) -> dict[str, Any]:
+    """A row that others shall hear of."""
+    return {
+        "topic": topic,
+        "location": location,
+        "recorded_at": recorded_at,
+        "payload": json.dumps(payload, sort_keys=True, ensure_ascii=False),
+    }

@@ -7,14 +7,15 @@ compare two numbers.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ops_api.bulk import among
+from ops_api.bulk import array
 from ops_api.ledger.rows import transit
 from ops_api.ledger.schema import BALANCES
 from ops_api.ledger.write import Posted
@@ -27,7 +28,6 @@ from policies.domain.network import Network
 LINE_DAYS = 1.0
 REARM_SHARE = 0.5
 """A line fires again only after stock has stood this share above it."""
-_CHUNK = 400
 
 
 def safety_units(forecast: Forecast, network: Network) -> npt.NDArray[np.int64]:
@@ -84,32 +84,46 @@ def read_lines(connection: Connection, network: Network) -> npt.NDArray[np.int64
 
 def queue_needs(connection: Connection, posted: Posted) -> None:
     """Listener of the write path: queue what fell below its line, in the same transaction."""
-    by_place: dict[str, list[str]] = {}
-    for (place, sku), difference in posted.changed.items():
-        if difference:
-            by_place.setdefault(place, []).append(sku)
-    for place, skus in by_place.items():
-        for start in range(0, len(skus), _CHUNK):
-            _look(connection, place, sorted(skus)[start : start + _CHUNK], posted.recorded_at)
+    cells = sorted(cell for cell, difference in posted.changed.items() if difference)
+    found: dict[str, list[Level]] = {}
+    if cells:
+        for place, *level in connection.exec_driver_sql(*_levels(connection, cells)):
+            found.setdefault(place, []).append(tuple(level))
+    for place, rows in sorted(found.items()):
+        _look(connection, place, rows, posted.recorded_at)
 
 
-def _look(connection: Connection, place: str, skus: list[str], now: int) -> None:
+Level = tuple[Any, ...]
+"""(SKU, units of the line, whether it is armed, units free, rows with a lot)."""
+
+# Only what may fire or be armed again comes back: of most sales nothing does. Of goods with
+# lots some may not be for sale, which is looked at afterwards.
+_LEVELS = """
+WITH cells AS MATERIALIZED ({cells}), levels AS (
+    SELECT s.location, s.sku, s.units, s.is_armed,
+        coalesce(sum(b.on_hand - b.reserved), 0) AS free,
+        count(CASE WHEN b.lot <> '' THEN 1 END) AS lots
+    FROM cells c JOIN safety_lines s ON s.location = c.location AND s.sku = c.sku
+    LEFT JOIN balances b
+        ON b.location = s.location AND b.sku = s.sku AND b.condition = 'good'
+    WHERE s.units > 0
+    GROUP BY s.location, s.sku, s.units, s.is_armed
+)
+SELECT * FROM levels WHERE lots > 0 OR is_armed = (free < units) ORDER BY location, sku
+"""
+
+
+def _levels(connection: Connection, cells: list[tuple[str, str]]) -> tuple[str, tuple[Any, ...]]:
+    if connection.dialect.name == "postgresql":
+        told = "SELECT * FROM unnest(%s::text[], %s::text[]) AS c(location, sku)"
+        columns = tuple(array([cell[axis] for cell in cells]) for axis in (0, 1))
+        return _LEVELS.format(cells=told), columns
+    told = "SELECT value ->> 0 AS location, value ->> 1 AS sku FROM json_each(?)"
+    return _LEVELS.format(cells=told), (json.dumps(cells),)
+
+
+def _look(connection: Connection, place: str, rows: list[Level], now: int) -> None:
     """Fire lines that were crossed, arm those that are clear again."""
-    s, b = SAFETY_LINES.c, BALANCES.c
-    free = func.coalesce(func.sum(b.on_hand - b.reserved), 0)
-    lots = func.count(case((b.lot != "", 1)))
-    query = (
-        select(s.sku, s.units, s.is_armed, free, lots)
-        .select_from(
-            SAFETY_LINES.outerjoin(
-                BALANCES,
-                (b.location == s.location) & (b.sku == s.sku) & (b.condition == "good"),
-            )
-        )
-        .where(s.location == place, among(connection, s.sku, skus), s.units > 0)
-        .group_by(s.sku, s.units, s.is_armed)
-    )
-    rows = [tuple(row) for row in connection.execute(query)]
     # Goods followed by lot alone can lie there and not be for sale: nobody else waits for this.
     followed = [row[0] for row in rows if row[4]]
     if followed:

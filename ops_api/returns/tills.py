@@ -19,7 +19,7 @@ from ops_api.ledger.write import post
 from ops_api.masterdata.queries import known_skus
 from ops_api.masterdata.service import require_location
 from ops_api.returns.schemas import TillReturn, TillReturns
-from ops_api.sales.service import refused, summary
+from ops_api.sales.lines import refused, summary
 from ops_api.tasks.service import PARKED, TaskDraft, open_tasks
 from ops_api.web.registry import Call, unknown_document
 from policies.domain.errors import InvalidInput, StoretwinError, UnknownSku

@@ -6,8 +6,8 @@ from typing import Any
 
 from ops_api.clock import epoch
 from ops_api.ledger.clocks import clock_offset
+from ops_api.sales.lines import Job, Poster, Sale, refused, summary
 from ops_api.sales.schemas import BatchAnswer, SalesBatch
-from ops_api.sales.service import Poster, Sale, post_sales, refused, summary
 from ops_api.web.registry import Call, Endpoint, Registry, Rows
 
 
@@ -25,6 +25,7 @@ def register(registry: Registry) -> None:
             answer=BatchAnswer,
             body=SalesBatch,
             writes=True,
+            gathers=True,
         )
     )
 
@@ -51,7 +52,7 @@ def sales_batch(call: Call) -> dict[str, Any]:
         )
         for row, line in batch.numbered()
     ]
-    lines = post_sales(call.connection, sales, poster_of(call))
+    lines = list(call.gatherer.do(Job(sales, poster_of(call))))
     lines += [refused(row, None, error) for row, error in batch.faults.items()]
     return summary(sorted(lines, key=lambda line: int(line["row"])))
 

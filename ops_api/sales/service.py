@@ -1,28 +1,30 @@
-"""Posting of sales: one transaction for a batch, an answer for each line."""
+"""Posting of sales: one transaction for the lines of one or many requests, an answer for each.
+
+On PostgreSQL four statements, however many lines there are: what is known and the ends of
+the chains (locked); the shelves (locked); all rows; the safety lines.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
-from ops_api.bulk import among, insert_rows
-from ops_api.errors import RETRYABLE, IdempotencyMismatch, SiteDenied
+from ops_api.bulk import Piece, among, inserted, write_pieces
+from ops_api.errors import IdempotencyMismatch, SiteDenied
+from ops_api.ledger.chain import AUDIT_FIELDS, Heads, head_pieces, link_rows, read_heads
 from ops_api.ledger.clocks import check_not_ahead, is_too_old
-from ops_api.ledger.idempotency import digest
 from ops_api.ledger.rows import Row, Stamp
-from ops_api.ledger.schema import IDEMPOTENCY, SALE_VALUES
+from ops_api.ledger.schema import AUDIT, IDEMPOTENCY, OUTBOX, SALE_VALUES
 from ops_api.ledger.serials import serial_of
 from ops_api.ledger.shelf import Shelves, shrink_reservations
-from ops_api.ledger.write import Posted, StockListener, announce, post, record_audit
+from ops_api.ledger.write import audit_row, outbox_row, post
 from ops_api.lots.rules import day_in
-from ops_api.masterdata.queries import known_locations, known_skus
 from ops_api.masterdata.service import time_zone
-from ops_api.settings import Settings
+from ops_api.sales.known import Known
+from ops_api.sales.lines import Job, LineResult, Poster, Sale, answer_line, refused
 from ops_api.tasks.service import (
     COUNT,
     LOT_SOLD,
@@ -37,57 +39,12 @@ from policies.domain.ledger import MovementKind
 
 
 @dataclass(frozen=True)
-class Sale:
-    """One receipt line with its times in whole seconds of UTC since 1970.
+class _Good:
+    """A sale that will be posted, the id of its SKU, and the number of its request."""
 
-    `location` and `sku` are as sent; `row` is the line's number in its batch;
-    `claimed_at` is the device's own time, `occurred_at` the same on our clock.
-    """
-
-    row: int
-    event_id: str
-    location: str
+    sale: Sale
     sku: str
-    quantity: int
-    occurred_at: int
-    unit_price_cents: int = 0
-    basket: str = ""
-    device: str = ""
-    sequence: int = 0
-    lot: str = ""
-    claimed_at: int = 0
-    serial: str = ""
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """What makes two sendings of the same id the same event."""
-        return digest(
-            self.location,
-            self.sku,
-            self.quantity,
-            self.unit_price_cents,
-            self.basket,
-            self.device,
-            self.sequence,
-            self.lot,
-            self.claimed_at,
-            *([self.serial] if self.serial else []),
-        )
-
-
-@dataclass(frozen=True)
-class Poster:
-    """Who posts, when, and where they may."""
-
-    actor: str
-    device: str
-    now: int
-    reach: frozenset[str] | None
-    settings: Settings
-    listeners: tuple[StockListener, ...] = ()
-
-
-LineResult = dict[str, Any]
+    job: int
 
 
 def post_sales(
@@ -99,58 +56,83 @@ def post_sales(
     ----------
     force : these were parked and a person has approved them: post them, whatever their age
     """
-    answers: dict[int, LineResult] = {}
-    fresh = sales if force else _new_ones(connection, sales, answers)
-    skus = known_skus(connection, {sale.sku for sale in fresh})
-    places = known_locations(connection, {sale.location for sale in fresh})
-    good: list[tuple[Sale, str]] = []
-    parked: list[tuple[Sale, StoretwinError | None]] = []
-    for sale in fresh:
-        try:
-            _check(sale, skus, places, poster)
-        except (UnknownSku, UnknownLocation) as error:
-            if force:
-                raise
-            parked.append((sale, error))
-        except StoretwinError as error:
-            answers[sale.row] = refused(sale.row, sale.event_id, error)
-        else:
-            old = is_too_old(sale.occurred_at, poster.now, poster.settings.past_tolerance_s)
-            if old and not force:
-                parked.append((sale, None))
-            else:
-                good.append((sale, skus[sale.sku]))
-                answers[sale.row] = _line(sale, "created")
+    return post_jobs(connection, [Job(sales, poster)], force=force)[0]
+
+
+def post_jobs(
+    connection: Connection, jobs: Sequence[Job], *, force: bool = False
+) -> list[list[LineResult]]:
+    """Post the new lines of several requests at once; no two may share an event id.
+
+    Raises
+    ------
+    StoretwinError
+        Only where the whole transaction can't be; what is wrong with a line is its answer.
+    """
+    known = Known.read(connection, jobs)
+    answers: list[dict[int, LineResult]] = [{} for _ in jobs]
+    good: list[_Good] = []
+    pieces: list[Piece] = []
+    for number, job in enumerate(jobs):
+        fresh = job.sales if force else _new_ones(job.sales, known, answers[number])
+        parked: list[tuple[Sale, StoretwinError | None]] = []
+        for sale in fresh:
+            _sort(sale, job.poster, known, answers[number], good, parked, number, force=force)
+        _park(connection, parked, job.poster, answers[number])
+        if not force:
+            mine = [item.sale for item in good if item.job == number]
+            pieces += _remembered(connection, mine, job.poster, status=201)
+        _refuse_twins(fresh, job.sales, answers[number])
     if force:
-        _posted_after_all(connection, [sale.event_id for sale, _ in good])
-    else:
-        _remember(connection, [sale for sale, _ in good], poster, status=201)
-    _park(connection, parked, poster, answers)
+        _posted_after_all(connection, [item.sale.event_id for item in good])
     if good:
-        _write(connection, good, poster)
-    _refuse_twins(fresh, sales, answers)
-    return [answers[sale.row] for sale in sales]
+        _write(connection, good, jobs, known.heads, pieces)
+    return [[mine[sale.row] for sale in job.sales] for mine, job in zip(answers, jobs, strict=True)]
+
+
+def _sort(
+    sale: Sale,
+    poster: Poster,
+    known: Known,
+    answers: dict[int, LineResult],
+    good: list[_Good],
+    parked: list[tuple[Sale, StoretwinError | None]],
+    job: int,
+    *,
+    force: bool,
+) -> None:
+    """To the good ones, the parked ones, or to the answers as refused."""
+    try:
+        _check(sale, known, poster)
+    except (UnknownSku, UnknownLocation) as error:
+        if force:
+            raise
+        parked.append((sale, error))
+    except StoretwinError as error:
+        answers[sale.row] = refused(sale.row, sale.event_id, error)
+    else:
+        old = is_too_old(sale.occurred_at, poster.now, poster.settings.past_tolerance_s)
+        if old and not force:
+            parked.append((sale, None))
+        else:
+            good.append(_Good(sale, known.skus[sale.sku], job))
+            answers[sale.row] = answer_line(sale, "created")
 
 
 def _refuse_twins(fresh: list[Sale], sales: list[Sale], answers: dict[int, LineResult]) -> None:
     """What was refused is refused again in the same batch: "duplicate" would say it is there."""
-    lost = {sale.event_id: answers[sale.row] for sale in fresh}
-    lost = {name: line for name, line in lost.items() if line["status"] == "refused"}
+    lost = {
+        sale.event_id: answers[sale.row]
+        for sale in fresh
+        if answers[sale.row]["status"] == "refused"
+    }
     for sale in sales if lost else ():
         if sale.event_id in lost and answers[sale.row]["status"] == "duplicate":
             answers[sale.row] = lost[sale.event_id] | {"row": sale.row}
 
 
-def _new_ones(
-    connection: Connection, sales: list[Sale], answers: dict[int, LineResult]
-) -> list[Sale]:
-    ids = [sale.event_id for sale in sales]
-    rows = connection.execute(
-        select(IDEMPOTENCY.c.key, IDEMPOTENCY.c.body_sha256).where(
-            among(connection, IDEMPOTENCY.c.key, ids)
-        )
-    )
-    seen = {row.key: row.body_sha256 for row in rows}
+def _new_ones(sales: list[Sale], known: Known, answers: dict[int, LineResult]) -> list[Sale]:
+    seen = known.keys
     fresh = []
     for sale in sales:
         sha = seen.get(sale.event_id)
@@ -158,7 +140,7 @@ def _new_ones(
             seen[sale.event_id] = sale.fingerprint
             fresh.append(sale)
         elif sha == sale.fingerprint:
-            answers[sale.row] = _line(sale, "duplicate")
+            answers[sale.row] = answer_line(sale, "duplicate")
         else:
             error = IdempotencyMismatch(
                 "this event id came before with other content",
@@ -170,7 +152,7 @@ def _new_ones(
     return fresh
 
 
-def _check(sale: Sale, skus: dict[str, str], places: set[str], poster: Poster) -> None:
+def _check(sale: Sale, known: Known, poster: Poster) -> None:
     if poster.reach is not None and sale.location not in poster.reach:
         raise SiteDenied(
             f"no sales may be posted at {sale.location} with this log-in",
@@ -179,14 +161,14 @@ def _check(sale: Sale, skus: dict[str, str], places: set[str], poster: Poster) -
             remedy="post with a token of that location",
             facts={"location": sale.location},
         )
-    if sale.location not in places:
+    if sale.location not in known.places:
         raise UnknownLocation(
             f"no location {sale.location!r}",
             field="location",
             row=sale.row,
             remedy="a task was opened: add the location, then post the line from there",
         )
-    if sale.sku not in skus:
+    if sale.sku not in known.skus:
         raise UnknownSku(
             f"no SKU {sale.sku!r}",
             field="sku",
@@ -196,17 +178,24 @@ def _check(sale: Sale, skus: dict[str, str], places: set[str], poster: Poster) -
     check_not_ahead(sale.occurred_at, poster.now, poster.settings.future_tolerance_s, row=sale.row)
 
 
-def _write(connection: Connection, good: list[tuple[Sale, str]], poster: Poster) -> Posted:
-    good = sorted(good, key=lambda item: (item[0].occurred_at, item[0].device, item[0].sequence))
-    cells = [(sale.location, sku) for sale, sku in good]
-    shelves = Shelves.read(connection, cells, since=good[0][0].occurred_at)
+def _write(
+    connection: Connection,
+    good: list[_Good],
+    jobs: Sequence[Job],
+    heads: Heads,
+    pieces: list[Piece],
+) -> None:
+    good.sort(key=lambda item: (item.sale.occurred_at, item.sale.device, item.sale.sequence))
+    first = good[0].sale
+    cells = [(item.sale.location, item.sku) for item in good]
+    shelves = Shelves.read(connection, cells, since=first.occurred_at, is_locked=True)
     values = []
     odd: list[TaskDraft] = []
     tz = time_zone(connection) if shelves.lots else "UTC"
-    for (sale, _), cell in zip(good, cells, strict=True):
-        stamp = Stamp(
-            sale.occurred_at, poster.now, poster.actor, sale.device or poster.device, sale.basket
-        )
+    for item, cell in zip(good, cells, strict=True):
+        sale, poster = item.sale, jobs[item.job].poster
+        device = sale.device or poster.device
+        stamp = Stamp(sale.occurred_at, poster.now, poster.actor, device, sale.basket)
         sold = shelves.take(
             MovementKind.SELL,
             stamp,
@@ -218,17 +207,24 @@ def _write(connection: Connection, good: list[tuple[Sale, str]], poster: Poster)
             serial=_known_serial(connection, sale, cell, odd) if sale.serial else "",
         )
         values += [_value(made, sale) for made in sold]
-        odd += _odd_lots(shelves, sold, tz)
+        if shelves.lots:
+            odd += _odd_lots(shelves, sold, tz)
     overrun = shelves.overrun_reservations()
     touched = shrink_reservations(connection, overrun) if overrun else []
-    posted = post(connection, shelves.rows, release=overrun, listeners=poster.listeners)
-    insert_rows(connection, SALE_VALUES, values)
-    cause = good[0][0].event_id
+    pieces += inserted(connection, SALE_VALUES, values)
+    pieces += _told(connection, good, jobs, shelves, heads)
+    post(
+        connection,
+        shelves.rows,
+        release=overrun,
+        listeners=jobs[0].poster.listeners,
+        heads=heads,
+        more=pieces,
+    )
     drafts = [TaskDraft(COUNT, place, sku) for place, sku in sorted(shelves.short)]
     drafts += [TaskDraft(RESERVATION_SHORT, key[0], key[1], doc) for doc, key in touched]
-    open_tasks(connection, drafts + odd, at=poster.now, cause=cause)
-    _tell(connection, good, poster, found=len(shelves.short))
-    return posted
+    now = jobs[good[0].job].poster.now
+    open_tasks(connection, drafts + odd, at=now, cause=first.event_id)
 
 
 def _known_serial(
@@ -255,29 +251,53 @@ def _odd_lots(shelves: Shelves, sold: list[Row], tz: str) -> list[TaskDraft]:
     return out
 
 
-def _tell(
-    connection: Connection, good: list[tuple[Sale, str]], poster: Poster, *, found: int
-) -> None:
+def _told(
+    connection: Connection,
+    good: list[_Good],
+    jobs: Sequence[Job],
+    shelves: Shelves,
+    heads: Heads,
+) -> list[Piece]:
+    """The audit trail's row of each request, and one for the outbox of each place."""
+    mine: dict[int, list[_Good]] = {}
     by_place: dict[str, int] = {}
-    for sale, _ in good:
-        by_place[sale.location] = by_place.get(sale.location, 0) + 1
-    record_audit(
-        connection,
-        "sales.post",
-        recorded_at=poster.now,
-        actor=poster.actor,
-        device=poster.device,
-        location=next(iter(by_place)) if len(by_place) == 1 else "",
-        detail={"lines": len(good), "cells_short": found, "first": good[0][0].event_id},
-    )
-    for place, lines in sorted(by_place.items()):
-        announce(
-            connection,
-            "sales.posted",
-            {"location": place, "lines": lines},
-            recorded_at=poster.now,
-            location=place,
+    for item in good:
+        mine.setdefault(item.job, []).append(item)
+        by_place[item.sale.location] = by_place.get(item.sale.location, 0) + 1
+    trail = []
+    for number, items in sorted(mine.items()):
+        poster = jobs[number].poster
+        places = {item.sale.location for item in items}
+        short = shelves.short & {(item.sale.location, item.sku) for item in items}
+        trail.append(
+            audit_row(
+                "sales.post",
+                recorded_at=poster.now,
+                actor=poster.actor,
+                device=poster.device,
+                location=places.pop() if len(places) == 1 else "",
+                detail={
+                    "lines": len(items),
+                    "cells_short": len(short),
+                    "first": items[0].sale.event_id,
+                },
+            )
         )
+    chains = {row["chain"] for row in trail}
+    heads |= read_heads(connection, sorted(chains - heads.keys())) if chains - heads.keys() else {}
+    link_rows(trail, AUDIT_FIELDS, heads)
+    now = jobs[good[0].job].poster.now
+    outbox = [
+        outbox_row(
+            "sales.posted", {"location": place, "lines": lines}, recorded_at=now, location=place
+        )
+        for place, lines in sorted(by_place.items())
+    ]
+    return [
+        *inserted(connection, AUDIT, trail),
+        *head_pieces(connection, {name: heads[name] for name in chains}),
+        *inserted(connection, OUTBOX, outbox),
+    ]
 
 
 def _value(made: Row, sale: Sale) -> dict[str, Any]:
@@ -288,9 +308,9 @@ def _value(made: Row, sale: Sale) -> dict[str, Any]:
     }
 
 
-def _remember(
+def _remembered(
     connection: Connection, sales: Iterable[Sale], poster: Poster, *, status: int
-) -> None:
+) -> list[Piece]:
     rows = [
         {
             "key": sale.event_id,
@@ -302,7 +322,7 @@ def _remember(
         }
         for sale in sales
     ]
-    insert_rows(connection, IDEMPOTENCY, rows)
+    return inserted(connection, IDEMPOTENCY, rows)
 
 
 def _posted_after_all(connection: Connection, keys: list[str]) -> None:
@@ -322,13 +342,15 @@ def _park(
     poster: Poster,
     answers: dict[int, LineResult],
 ) -> None:
-    _remember(connection, (sale for sale, _ in parked), poster, status=202)
+    write_pieces(
+        connection, _remembered(connection, (sale for sale, _ in parked), poster, status=202)
+    )
     for sale, error in parked:
         payload = {"event": "sale", "sale": asdict(sale), "code": error.code if error else "OLD"}
         place = sale.location if not isinstance(error, UnknownLocation) else ""
         draft = TaskDraft(PARKED, place, "", sale.event_id, payload)
         open_tasks(connection, [draft], at=poster.now, cause=sale.event_id)
-        answer = refused(sale.row, sale.event_id, error) if error else _line(sale, "parked")
+        answer = refused(sale.row, sale.event_id, error) if error else answer_line(sale, "parked")
         if error is None:
             answer |= {
                 "detail": "the event is older than the service accepts by itself",
@@ -336,34 +358,3 @@ def _park(
                 "remedy": "a manager can post it from the task",
             }
         answers[sale.row] = answer | {"status": "parked"}
-
-
-def _line(sale: Sale, status: str) -> LineResult:
-    return {"row": sale.row, "event_id": sale.event_id, "status": status}
-
-
-def refused(row: int, event_id: str | None, error: StoretwinError) -> LineResult:
-    """Answer for a line that was not recorded."""
-    return {
-        "row": row,
-        "event_id": event_id,
-        "status": "refused",
-        "code": error.code,
-        "detail": error.detail,
-        "field": error.field,
-        "remedy": error.remedy,
-        "retryable": error.code in RETRYABLE,
-    }
-
-
-def summary(lines: list[LineResult]) -> dict[str, Any]:
-    """Counts by status, and the lines."""
-    counts: dict[str, int] = {}
-    for line in lines:
-        counts[line["status"]] = counts.get(line["status"], 0) + 1
-    return {"counts": counts, "lines": lines}
-
-
-def payload_sale(text: str) -> Sale:
-    """The sale in a parked task's payload."""
-    return Sale(**json.loads(text)["sale"])

@@ -13,8 +13,9 @@ from ops_api.events.routes import post_parked
 from ops_api.ledger.write import record_audit
 from ops_api.masterdata.queries import known_skus
 from ops_api.returns.tills import EVENT, post_parked_return
+from ops_api.sales.lines import payload_sale
 from ops_api.sales.routes import poster_of
-from ops_api.sales.service import payload_sale, post_sales
+from ops_api.sales.service import post_sales
 from ops_api.tasks.service import COUNT, PARKED, TaskDraft, close_tasks, open_tasks
 from ops_api.tasks.tables import TASKS
 from ops_api.web.body import Strict

@@ -17,6 +17,7 @@ from ops_api.database import make_engine
 from ops_api.epcis import routes as epcis
 from ops_api.errors import RateLimited
 from ops_api.events import routes as events
+from ops_api.gather import Gatherer
 from ops_api.health import routes as health
 from ops_api.labels import routes as labels
 from ops_api.lots import routes as lots
@@ -31,6 +32,8 @@ from ops_api.reservations import routes as reservations
 from ops_api.returns import routes as returns
 from ops_api.rfid import routes as rfid
 from ops_api.sales import routes as sales
+from ops_api.sales.lines import Job, LineResult, keys_of
+from ops_api.sales.service import post_jobs
 from ops_api.scans import routes as scans
 from ops_api.settings import Settings
 from ops_api.stock import routes as stock
@@ -70,6 +73,9 @@ SLICES = (
     workbooks,
 )
 
+LINES_TOGETHER = 1_000
+"""Most lines of several requests that are written in one transaction."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -78,6 +84,7 @@ class Service:
     settings: Settings
     engine: Engine
     registry: Registry
+    gatherer: Gatherer[Job, list[LineResult]]
 
 
 def create_app(
@@ -111,7 +118,8 @@ def create_app(
         part.register(registry)
     for add in more:
         add(registry)
-    app.extensions["storetwin"] = Service(settings, make_engine(settings.database_url), registry)
+    engine = make_engine(settings.database_url)
+    app.extensions["storetwin"] = Service(settings, engine, registry, _gatherer(engine))
     problems.install(app)
     limiter = Limiter(
         get_remote_address,
@@ -131,6 +139,12 @@ def create_app(
         return jsonify(described)
 
     return app
+
+
+def _gatherer(engine: Engine) -> Gatherer[Job, list[LineResult]]:
+    """SQLite has one writer; on PostgreSQL one works while the other waits for the disk."""
+    writers = 1 if engine.dialect.name == "sqlite" else 2
+    return Gatherer(engine, post_jobs, keys_of, writers=writers, size=LINES_TOGETHER)
 
 
 def behind_proxies(app: Flask, proxies: int) -> None:

@@ -75,6 +75,9 @@ def _answer(endpoint: Endpoint, path: dict[str, str]) -> Response:
         query = _read_query(endpoint)
         raw, body = _read_body(endpoint, settings)
         call = Call(None, principal, settings, now, body, query, path, endpoint.permission)  # type: ignore[arg-type]
+        if endpoint.gathers:
+            call.gatherer = service.gatherer
+            return _respond(endpoint, settings, endpoint.handler(call))
         if endpoint.keyed:
             return _keyed(endpoint, engine, call, raw)
         if endpoint.writes:

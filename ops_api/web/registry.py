@@ -64,6 +64,7 @@ class Call:
     ----------
     now : int, whole seconds of UTC since 1970, from the injected clock
     key : the idempotency key; ids of new documents follow from it
+    gatherer : writes the jobs of endpoints that gather
     """
 
     connection: Connection
@@ -75,6 +76,7 @@ class Call:
     path: dict[str, str]
     permission: str
     key: str = ""
+    gatherer: Any = None
 
     @property
     def reach(self) -> frozenset[str] | None:
@@ -111,6 +113,7 @@ class Endpoint:
     statuses : every status it may answer with, success first
     writes : whether it opens a write transaction
     keyed : whether it asks for an ``Idempotency-Key``
+    gathers : whether its handler has its job written by the gatherer, and gets no connection
     limit : a rate limit in the words of flask-limiter, or the name of a setting
     takes : media types of a file that is the body, instead of JSON
     reads : makes the body out of the file and its media type, before the transaction
@@ -129,6 +132,7 @@ class Endpoint:
     query: type[BaseModel] | None = None
     writes: bool = False
     keyed: bool = False
+    gathers: bool = False
     limit: str = ""
     takes: tuple[str, ...] = ()
     reads: Callable[[bytes, str], Any] | None = None

@@ -253,7 +253,7 @@ def test_a_need_and_its_sale_stand_or_fall_together(rig, sku, monkeypatch):
     def dies(*_: object, **__: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr(sales, "_tell", dies)
+    monkeypatch.setattr(sales, "open_tasks", dies)
     rig.app.config["PROPAGATE_EXCEPTIONS"] = False
     answer = rig.post("till", "/sales:batch", {"lines": [rig.sale(STORE, sku, 7)]})
     assert answer.status_code == 500
