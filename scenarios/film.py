@@ -142,6 +142,7 @@ def film_of_run(network: Network, result: RunResult, day: int) -> Film:
             "kind": "store" if network.locations.source[i] >= 0 else "warehouse",
             "latitude": float(network.locations.latitude[i]),
             "longitude": float(network.locations.longitude[i]),
+            "skus_listed": int(network.listed[i].sum()),
         }
         for i in range(network.shape[0])
     ]

@@ -17,6 +17,7 @@ from tests.unit.twin_worlds import HOUR, up_to, world
 from twin.result import Trace
 from twin.run import simulate
 from ui.cli import app
+from ui.film_page import write_page
 
 FILMED = Trace(movements=True, tours=True)
 FRAMES = DAY_SECONDS // FRAME_SECONDS + 1
@@ -99,5 +100,17 @@ def test_the_command_writes_what_a_page_needs(tmp_path, monkeypatch):
     events = pd.read_parquet(tmp_path / "film/events.parquet")
     assert len(events) == told["events"]
     assert np.diff(events.at_s).min() >= 0
+    page = (tmp_path / "film/day.html").read_text()
+    inside = page.split('type="application/json">')[1].split("</script>")[0]
+    assert json.loads(inside) == day
+    assert "{{" not in page
     late = CliRunner().invoke(app, ["film", "tiny", "--day", "99", "--out", "film"])
     assert late.exit_code == 2
+
+
+def test_a_name_can_not_end_the_pages_data(tmp_path):
+    day = {"places": [{"id": "</script><script>alert(1)</script>"}]}
+    (tmp_path / "day.json").write_text(json.dumps(day))
+    page = write_page(tmp_path).read_text()
+    inside = page.split('type="application/json">')[1].split("</script>")[0]
+    assert json.loads(inside) == day

@@ -28,6 +28,8 @@ def film(
     Example: storetwin film tiny --day 10 --out var/film
     """
     from scenarios.film import film_command
+    from ui.film_page import write_page
 
     found = film_command(scenario, day=day, out=out, replication=replication, seed=seed)
+    found["page"] = str(write_page(out))
     answer(found, as_json=as_json)
