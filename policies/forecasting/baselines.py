@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from policies.domain.errors import InvalidInput
 from policies.forecasting.festival import festival_factors
+from policies.forecasting.panel_sums import begun, walk_levels
 from policies.forecasting.series import (
     Fallback,
     Float32s,
@@ -224,21 +225,15 @@ def smoothed(panel: SeriesPanel, factors: Floats, alpha: float) -> Floats:
 
     It begins at the plain mean of the first four weeks of a series' own life.
     """
-    sold, share = panel.sold.astype(np.float64), panel.exposure
-    days = panel.shape[1]
-    ever = sold > 0
-    first = np.where(ever.any(axis=1), ever.argmax(axis=1), 0)
-    begin = (np.arange(days) >= first[:, None]) & (np.arange(days) < first[:, None] + 28)
-    begin = begin & (share > 0)
-    level = (sold * begin).sum(axis=1) / np.maximum((factors * share * begin).sum(axis=1), 1e-9)
-    out = np.empty(sold.shape)
-    for day in range(days):
-        part = share[:, day]
-        step = np.where(day >= first, alpha * part, 0.0)
-        usual = np.maximum(factors[:, day] * part, 0.05)
-        level = level + step * (sold[:, day] / usual - level)
-        out[:, day] = level
-    return out
+    # Slices of longer panels would be compiled apart.
+    sold, share = np.ascontiguousarray(panel.sold, dtype=np.float32), panel.exposure
+    first = begun(sold)
+    days = np.arange(panel.shape[1])
+    begin = (days >= first[:, None]) & (days < first[:, None] + 28) & (share > 0)
+    units = np.where(begin, sold, 0.0).sum(axis=1, dtype=np.float64)
+    level = units / np.maximum((factors * share * begin).sum(axis=1), 1e-9)
+    whole = np.ascontiguousarray(share, dtype=np.float32)
+    return np.asarray(walk_levels(sold, whole, np.ascontiguousarray(factors), first, level, alpha))
 
 
 def _fortnight_ahead_loss(panel: SeriesPanel, factors: Floats, levels: Floats) -> float:

@@ -137,12 +137,9 @@ class _Trees:
         history = History.of(panel, self.alpha)
         size, days = panel.shape
         out = np.empty((size, self.horizon), dtype=np.float32)
-        ahead = np.tile(np.arange(self.horizon), 4096)
         for first in range(0, size, 4096):
-            rows = np.repeat(np.arange(first, min(first + 4096, size)), self.horizon)
-            features, offset = history.rows(
-                rows, np.full(len(rows), days - 1), ahead[: len(rows)] + 1
-            )
+            mine = np.arange(first, min(first + 4096, size))
+            features, offset = history.all_days(mine, days - 1, self.horizon)
             ratio = booster.predict(features, raw_score=True, num_threads=self.threads)
             out[first : first + 4096] = (np.exp(ratio) * offset).reshape(-1, self.horizon)
         return out

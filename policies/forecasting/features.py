@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from policies.forecasting.baselines import smoothed, weekday_profile
 from policies.forecasting.festival import festival_factors
+from policies.forecasting.panel_sums import begun, sums_by_key, sums_by_weekday
 from policies.forecasting.series import Float32s, Floats, SeriesPanel
 
 WINDOWS = (7, 14, 28, 56, 112)
@@ -35,6 +36,7 @@ NAMES = (
     "festival",
     "festival_usual",
 )
+_AT = {name: column for column, name in enumerate(NAMES)}
 _PRIOR_DAYS = 3.0
 _FAR = 5
 
@@ -80,22 +82,20 @@ class History:
         factors = profile[:, panel.weekdays(0, days)] * festive[:, :days]
         seen = np.where(share > 0, panel.sold, 0.0).astype(np.float64)
         exposed = share * factors
-        ever = panel.sold > 0
-        first = np.where(ever.any(axis=1), ever.argmax(axis=1), 0)[:, None]
+        first = begun(panel.sold)[:, None]
         born = np.arange(days) >= first
         seen, exposed = seen * born, exposed * born
         last_sale = np.where(panel.sold > 0, np.arange(days), first)
         quiet = np.arange(days) - np.maximum.accumulate(last_sale, axis=1)
         levels = smoothed(panel, factors, alpha)
         gap = np.where(known, (panel.sold - levels * factors) ** 2, 0.0)
-        weekly = (_by_weekday(seen), _by_weekday(share * born * festive[:, :days]))
+        weekly = (sums_by_weekday(seen), sums_by_weekday(share * born * festive[:, :days]))
         pooled = {}
         for name, key in (("store", panel.store), ("group", panel.group)):
             index = np.unique(key, return_inverse=True)[1].astype(np.int64)
-            told = np.zeros((int(index.max(initial=0)) + 1, days))
-            could = np.zeros_like(told)
-            np.add.at(told, index, seen)
-            np.add.at(could, index, exposed * levels)
+            keys = int(index.max(initial=0)) + 1
+            told = sums_by_key(seen, index, keys)
+            could = sums_by_key(exposed * levels, index, keys)
             pooled[name] = (index, _running(told), _running(could))
         return cls(
             panel,
@@ -118,51 +118,72 @@ class History:
 
         `last` (N,) is the last day that is known, `ahead` (N,) counts from it.
         """
-        panel, day = self.panel, last + ahead
-        end = last + 1
-        weekday = panel.weekdays(0, panel.promotion.shape[1])[day]
-        profile = self.profile[series, weekday]
-        festive = self.festive[series, day]
-        level = np.maximum(self.levels[series, last], 1e-4).astype(np.float64)
+        out = self._standing(series, last)
+        return out, self._add_coming(out, series, last, ahead)
+
+    def all_days(self, series: Ints, last: int, horizon: int) -> tuple[Float32s, Floats]:
+        """The same for every day ahead of each series, (N · horizon, F) and (N · horizon,)."""
+        standing = self._standing(series, np.full(len(series), last))
+        out = np.repeat(standing, horizon, axis=0)
+        each = np.repeat(series, horizon)
+        ahead = np.tile(np.arange(horizon) + 1, len(series))
+        return out, self._add_coming(out, each, np.full(len(each), last), ahead)
+
+    def _level(self, series: Ints, last: Ints) -> Floats:
+        return np.asarray(np.maximum(self.levels[series, last], 1e-4), dtype=np.float64)
+
+    def _standing(self, series: Ints, last: Ints) -> Float32s:
+        """(N, F) with what is the same for every day ahead; the rest is not filled in."""
+        panel, end = self.panel, last + 1
+        level = self._level(series, last)
         out = np.empty((len(series), len(NAMES)), dtype=np.float32)
-        put = iter(range(len(NAMES)))
-
-        def add(values: npt.ArrayLike) -> None:
-            out[:, next(put)] = values
-
-        add(ahead)
-        add(weekday)
-        add(panel.group[series])
-        add(np.log(level))
+        out[:, _AT["group"]] = panel.group[series]
+        out[:, _AT["level"]] = np.log(level)
         for days in WINDOWS:
-            add(np.log(self._rate(series, end, days) / level + 0.02))
+            rate = self._rate(series, end, days)
+            out[:, _AT[f"last_{days}"]] = np.log(rate / level + 0.02)
         usual = level * self.festive[series, last]
-        add(np.log((panel.sold[series, last] + 0.5 * usual) / (1.5 * usual)))
-        for weeks in (4, 8):
-            same = (panel.first_weekday + day) % 7
-            add(np.log((self._same_weekday(series, end, same, weeks, level * profile)) + 0.02))
-        add(np.log(profile))
+        newest = panel.sold[series, last]
+        out[:, _AT["yesterday"]] = np.log((newest + 0.5 * usual) / (1.5 * usual))
         since = np.maximum(end - 56, 0)
         length = np.maximum(end - since, 1)
-        add((self.zeros[series, end] - self.zeros[series, since]) / length)
-        add(np.minimum(self.quiet[series, last] * np.minimum(level, 1.0), 30.0))
+        zeros = self.zeros[series, end] - self.zeros[series, since]
+        out[:, _AT["zero_share"]] = zeros / length
+        quiet = self.quiet[series, last] * np.minimum(level, 1.0)
+        out[:, _AT["quiet_days"]] = np.minimum(quiet, 30.0)
         gap = (self.squares[series, end] - self.squares[series, since]) / length
-        add(np.log(gap / level + 0.1))
+        out[:, _AT["scatter"]] = np.log(gap / level + 0.1)
         for name in ("store", "group"):
             index, told, could = self.pooled[name]
-            place = index[series]
-            a = told[place, end] - told[place, np.maximum(end - 7, 0)]
-            b = could[place, end] - could[place, np.maximum(end - 7, 0)]
-            add(np.log((a + 10.0) / (b + 10.0)))
-        add(panel.promotion[series, day])
+            place, before = index[series], np.maximum(end - 7, 0)
+            lately = told[place, end] - told[place, before]
+            awaited = could[place, end] - could[place, before]
+            out[:, _AT[f"{name}_trend"]] = np.log((lately + 10.0) / (awaited + 10.0))
         back = np.maximum(end - 28, 0)
-        add((self.promoted[series, end] - self.promoted[series, back]) / np.maximum(end - back, 1))
-        add(panel.holiday[day])
-        add(self.holiday_gap[0][day])
-        add(self.holiday_gap[1][day])
-        add(0 if panel.festival is None else panel.festival[day])
-        add(np.log(festive))
-        return out, level * profile * festive
+        promoted = self.promoted[series, end] - self.promoted[series, back]
+        out[:, _AT["promotion_usual"]] = promoted / np.maximum(end - back, 1)
+        return out
+
+    def _add_coming(self, out: Float32s, series: Ints, last: Ints, ahead: Ints) -> Floats:
+        """Fill in what is known of the day itself; returns the (N,) offset."""
+        panel, day, end = self.panel, last + ahead, last + 1
+        weekday = panel.weekdays(0, panel.promotion.shape[1])[day]
+        profile, festive = self.profile[series, weekday], self.festive[series, day]
+        level = self._level(series, last)
+        out[:, _AT["ahead"]] = ahead
+        out[:, _AT["weekday"]] = weekday
+        same = (panel.first_weekday + day) % 7
+        for weeks in (4, 8):
+            mean = self._same_weekday(series, end, same, weeks, level * profile)
+            out[:, _AT[f"same_weekday_{weeks}"]] = np.log(mean + 0.02)
+        out[:, _AT["profile"]] = np.log(profile)
+        out[:, _AT["promotion"]] = panel.promotion[series, day]
+        out[:, _AT["holiday"]] = panel.holiday[day]
+        out[:, _AT["to_holiday"]] = self.holiday_gap[0][day]
+        out[:, _AT["from_holiday"]] = self.holiday_gap[1][day]
+        out[:, _AT["festival"]] = 0 if panel.festival is None else panel.festival[day]
+        out[:, _AT["festival_usual"]] = np.log(festive)
+        return np.asarray(level * profile * festive)
 
     def _rate(self, series: Ints, end: Ints, days: int) -> Floats:
         """Units per ordinary day over the last days, pulled to the longer run's."""
@@ -191,14 +212,6 @@ class History:
 def _running(values: npt.NDArray[np.floating]) -> Floats:
     out = np.zeros((len(values), values.shape[1] + 1))
     np.cumsum(values, axis=1, out=out[:, 1:])
-    return out
-
-
-def _by_weekday(values: npt.NDArray[np.floating]) -> Floats:
-    """(S, D + 7): column d + 7 is the sum of days d, d - 7, d - 14, …"""
-    out = np.zeros((len(values), values.shape[1] + 7))
-    for day in range(values.shape[1]):
-        out[:, day + 7] = out[:, day] + values[:, day]
     return out
 
 
