@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Engine, case, func, select
+from sqlalchemy import Connection, Engine, case, func, select, union_all
 
 from ops_api.database import writing
 from ops_api.ledger.rows import ACTUAL, Stamp, derived_id, is_transit, open_stock
@@ -30,30 +30,92 @@ def stock_now(
 
 
 def stock_as_of(
-    connection: Connection, location: str, sku: str | None, as_of: int, known_at: int, limit: int
+    connection: Connection,
+    location: str,
+    sku: str | None,
+    as_of: int,
+    known_at: int,
+    limit: int,
+    *,
+    now: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Stock at `as_of` from rows recorded until `known_at`, from the ledger itself."""
-    m = MOVEMENTS.c
-    signed = case((m.to_location == location, m.quantity), else_=-m.quantity)
+    """Stock at `as_of` from rows recorded until `known_at`, from the ledger itself.
+
+    Parameters
+    ----------
+    now : int or None, the time of asking. With all that is known by then, a time nearer to
+        now than to the ledger's first row is today's stock less what happened since: the
+        same answer from fewer rows.
+    """
+    if now is not None and known_at >= now and _is_late(connection, as_of, now):
+        parts = _undone(connection, location, sku, as_of, known_at)
+    else:
+        parts = _summed(location, sku, as_of, known_at)
     query = (
-        select(m.sku, m.lot, m.condition, func.sum(signed).label("on_hand"))
-        .where(
-            (m.from_location == location) | (m.to_location == location),
-            m.run_id == ACTUAL,
-            m.visibility == 0,
-            m.occurred_at <= as_of,
-            m.recorded_at <= known_at,
-        )
-        .group_by(m.sku, m.lot, m.condition)
-        .order_by(m.sku, m.lot, m.condition)
+        select(parts.c.sku, parts.c.lot, parts.c.condition, func.sum(parts.c.units).label("n"))
+        .group_by(parts.c.sku, parts.c.lot, parts.c.condition)
+        .order_by(parts.c.sku, parts.c.lot, parts.c.condition)
         .limit(limit)
     )
-    if sku:
-        query = query.where(m.sku == sku)
     return [
-        {"location": location, **row._mapping, "reserved": 0, "available": row.on_hand}
+        {
+            "location": location,
+            "sku": row.sku,
+            "lot": row.lot,
+            "condition": row.condition,
+            "on_hand": int(row.n),
+            "reserved": 0,
+            "available": int(row.n),
+        }
         for row in connection.execute(query)
     ]
+
+
+def _is_late(connection: Connection, as_of: int, now: int) -> bool:
+    """Whether less has happened since `as_of` than before, by the clock."""
+    m = MOVEMENTS.c
+    first = connection.scalar(select(m.occurred_at).order_by(m.seq).limit(1))
+    return first is not None and now - as_of < as_of - first
+
+
+def _rows(location: str, sku: str | None, sign: int) -> Any:
+    """Movements of a location, into it positive times `sign`."""
+    m = MOVEMENTS.c
+    signed = case((m.to_location == location, sign * m.quantity), else_=-sign * m.quantity)
+    query = select(m.sku, m.lot, m.condition, signed.label("units")).where(
+        (m.from_location == location) | (m.to_location == location),
+        m.run_id == ACTUAL,
+        m.visibility == 0,
+    )
+    return query.where(m.sku == sku) if sku else query
+
+
+def _summed(location: str, sku: str | None, as_of: int, known_at: int) -> Any:
+    m = MOVEMENTS.c
+    rows = _rows(location, sku, 1).where(m.occurred_at <= as_of, m.recorded_at <= known_at)
+    return rows.subquery()
+
+
+def _undone(
+    connection: Connection, location: str, sku: str | None, as_of: int, known_at: int
+) -> Any:
+    """Balances, and what happened since with its sign turned: one statement, one snapshot."""
+    b, m = BALANCES.c, MOVEMENTS.c
+    today = select(b.sku, b.lot, b.condition, b.on_hand.label("units")).where(
+        b.location == location
+    )
+    if sku:
+        today = today.where(b.sku == sku)
+    since = _rows(location, sku, -1).where(m.occurred_at > as_of)
+    # Recorded by others while this was asked: among the last rows, if there are any.
+    newest = connection.scalar(select(func.max(m.seq))) or 0
+    just_now = _rows(location, sku, -1).where(
+        m.seq > newest - _TAIL, m.occurred_at <= as_of, m.recorded_at > known_at
+    )
+    return union_all(today, since, just_now).subquery()
+
+
+_TAIL = 10_000
 
 
 def in_transit_to(connection: Connection, location: str, sku: str | None) -> int:

@@ -98,7 +98,9 @@ def stock(call: Call) -> dict[str, Any]:
         }
     as_of = epoch(query.as_of) if query.as_of else call.now
     known_at = epoch(query.known_at) if query.known_at else call.now
-    rows = stock_as_of(call.connection, query.location, sku, as_of, known_at, query.limit)
+    rows = stock_as_of(
+        call.connection, query.location, sku, as_of, known_at, query.limit, now=call.now
+    )
     return {
         "location": query.location,
         "as_of": iso(as_of),

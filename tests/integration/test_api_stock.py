@@ -8,8 +8,11 @@ import uuid
 
 import pytest
 
+from ops_api.clock import epoch
+from ops_api.database import reading
 from ops_api.ledger.health import check_ledger
 from ops_api.migrations.run import current, downgrade, upgrade
+from ops_api.stock.queries import stock_as_of
 from tests import databases
 from tests.integration.api_service import make_rig
 
@@ -249,6 +252,43 @@ def test_stock_at_a_time_as_known_at_another(rig):
 
     assert known(1) == 10
     assert known(6) == 6
+
+
+def test_stock_counted_back_from_now_is_stock_summed_from_the_first_row(rig):
+    """Late sales, counts, write-offs and transfers, at every hour of a week."""
+    begun = epoch(rig.clock.now)
+    for day in range(7):
+        sell(rig, rig.sale(STORE, SKU, 1 + day % 2))
+        if day % 3 == 2:
+            late = (rig.clock.now - dt.timedelta(hours=30)).isoformat()
+            sell(rig, rig.sale(STORE, SKU, 1, occurred_at=late))
+        rig.post(
+            "manager1",
+            "/writeoffs",
+            {"location": STORE, "sku": "K00002", "quantity": 1, "reason": "damaged"},
+        )
+        rig.clock.forward(hours=24)
+    now = epoch(rig.clock.now)
+    found = 0
+    with reading(rig.engine) as connection:
+        for at in range(begun - 3600, now + 1, 3600):
+            ask = (connection, STORE, None, at, now, 10_000)
+            back, summed = ({row["sku"]: row["on_hand"] for row in stock_as_of(*ask, now=when)}
+                            for when in (now, None))  # fmt: skip
+            assert {k: v for k, v in back.items() if v} == {k: v for k, v in summed.items() if v}
+            found += back != {} and at > begun
+    assert found > 100
+
+
+def test_a_row_that_came_after_the_question_does_not_count(rig):
+    """Recorded in the second after: not known, though it happened before."""
+    now = epoch(rig.clock.now)
+    sold_at = rig.clock.now.isoformat()
+    rig.clock.forward(seconds=5)
+    sell(rig, rig.sale(STORE, SKU, 4, occurred_at=sold_at))
+    with reading(rig.engine) as connection:
+        (row,) = stock_as_of(connection, STORE, SKU, now, now, 10, now=now)
+    assert row["on_hand"] == 10
 
 
 def test_an_undo_is_one_reversing_movement(rig):

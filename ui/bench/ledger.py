@@ -172,7 +172,7 @@ def _ask(
         for label, back in (("yesterday", 86_400), ("middle", days * 43_200)):
             out[f"as_of_{label}_ms"] = _milliseconds(
                 [
-                    partial(stock_as_of, connection, name, None, end - back, end, 10_000)
+                    partial(stock_as_of, connection, name, None, end - back, end, 10_000, now=end)
                     for name in names
                 ]
             )
