@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from policies.domain.errors import InvalidInput, ScenarioInvalid
-from policies.domain.network import Network
+from policies.domain.network import DAY_SECONDS, Network
 from scenarios.changes import change_network, check_selectors
 from scenarios.history.generate import generate_chain, network_to_be
+from scenarios.history.importer import open_history
+from scenarios.history.network import select_and_build_network
 from scenarios.scenario import ScenarioFile
 from scenarios.scenario_keys import line_of
-from scenarios.stockouts import load_stockouts
+from scenarios.stockouts import load_stockouts, stockouts_of
 from scenarios.worlds import CHAIN_SEGMENTS, WorldSpec, network_of, save_chain
 from twin.conversions import recipe
 from twin.recalls import goods_of
@@ -141,3 +143,41 @@ def generated(settings: dict[str, Any], cache: Path = CACHE) -> Path:
         network, receipts = generate_chain(**settings)
         save_chain(folder, network, receipts, [(0, settings["days"] - 1)])
     return folder
+
+
+def chain_from_history(
+    history: Path,
+    out: Path,
+    *,
+    stores: int,
+    skus: int,
+    warehouses: int,
+    weeks: tuple[int, int],
+    seed: int = 1,
+) -> dict[str, Any]:
+    """Write a chain for scenarios from an imported history, its stock-outs included.
+
+    Parameters
+    ----------
+    history : Path, folder of ``storetwin import``
+    stores, skus : those that sell most in `weeks`, (first, last) inclusive
+    """
+    if not 1 <= weeks[0] <= weeks[1]:
+        raise InvalidInput(
+            f"weeks are {weeks[0]} to {weeks[1]}", field="--weeks", remedy="write 2-40"
+        )
+    recorded = open_history(history)
+    network, panel = select_and_build_network(
+        recorded, stores=stores, skus=skus, warehouses=warehouses, weeks=weeks, seed=seed
+    )
+    last = int(panel.t_s.max(initial=0)) // DAY_SECONDS
+    found = stockouts_of(recorded, panel)
+    save_chain(out, network, panel, [(0, last)], found)
+    return {
+        "stores": len(network.stores),
+        "skus": network.shape[1],
+        "lines": panel.lines,
+        "days": last + 1,
+        "stockouts": 0 if found is None else len(found.store),
+        "out": str(out),
+    }

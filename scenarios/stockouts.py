@@ -9,6 +9,7 @@ import pandas as pd
 
 from policies.domain.receipts import ReceiptColumns
 from scenarios.history.importer import History
+from scenarios.history.network import store_id
 from twin.demand.unconstrained import Stockouts, no_stockouts
 
 FILE = "stockouts.npz"
@@ -16,14 +17,18 @@ _COLUMNS = ("store", "sku", "start_s", "end_s")
 
 
 def stockouts_of(history: History, panel: ReceiptColumns) -> Stockouts | None:
-    """A history's stock-outs of the stores and SKUs of `panel`; None = it records none."""
+    """A history's stock-outs of the stores and SKUs of `panel`; None = it records none.
+
+    Stores are called as in the network that was built from the history, or as in the history.
+    """
     table = history.stockouts
     if table is None or not len(table):
         return None
-    store, sku = (
-        pd.Index(names).get_indexer(pd.Index(table[column].astype(str)))
-        for names, column in ((panel.store_ids, "store_id"), (panel.sku_ids, "sku_id"))
-    )
+    named = table["store_id"].astype(str)
+    store = pd.Index(panel.store_ids).get_indexer(pd.Index(named.map(store_id)))
+    if (store < 0).all():
+        store = pd.Index(panel.store_ids).get_indexer(pd.Index(named))
+    sku = pd.Index(panel.sku_ids).get_indexer(pd.Index(table["sku_id"].astype(str)))
     start = np.datetime64(history.start_date)
     begin, end = (
         ((table[name].to_numpy("datetime64[s]") - start) / np.timedelta64(1, "s")).astype(np.int64)

@@ -92,6 +92,11 @@ def _last_day(receipts: ReceiptColumns) -> int:
     return max(int(receipts.t_s[end]) for end in ends) // 86_400
 
 
+def store_id(recorded: str) -> str:
+    """What a store of a history is called in the network built from it."""
+    return f"S{recorded}"
+
+
 def _bounds(receipts: ReceiptColumns) -> zip[tuple[Any, Any]]:
     return zip(receipts.offsets[:-1], receipts.offsets[1:], strict=True)
 
@@ -110,7 +115,7 @@ def _locations(
     regions = [f"W{i + 1}" for i in range(warehouses)]
     kind = [LocationKind.WAREHOUSE] * warehouses + [LocationKind.STORE] * len(recorded)
     return Locations(
-        (*[f"W{i + 1}" for i in range(warehouses)], *[f"S{name}" for name in recorded]),
+        (*[f"W{i + 1}" for i in range(warehouses)], *[store_id(name) for name in recorded]),
         np.array(kind, dtype=np.int8),
         (
             *[f"Warehouse {i + 1}" for i in range(warehouses)],

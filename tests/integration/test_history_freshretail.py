@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scenarios.chains import chain_from_history
+from scenarios.history.columns import open_receipts
 from scenarios.history.importer import import_history, open_history
+from scenarios.stockouts import load_stockouts
 from tests.shared_data import shared
 
 STORES = (64, 65)
@@ -89,3 +92,19 @@ def test_promotions_holidays_and_the_attribution_come_along(source, history):
     assert calendar.holiday.sum() == source[source.holiday_flag > 0].dt.nunique()
     assert "CC BY 4.0" in history.report.notes["source"]
     assert history.report.read == history.report.kept == len(source)
+
+
+def test_a_chain_built_from_it_knows_its_stock_outs(history, tmp_path):
+    """Stores are called otherwise in a network; their stock-outs go with them."""
+    told = chain_from_history(
+        history.folder, tmp_path / "chain", stores=2, skus=5, warehouses=1, weeks=(1, 8)
+    )
+    found, panel = load_stockouts(tmp_path / "chain"), open_receipts(tmp_path / "chain/panel")
+    assert told["stockouts"] == len(found.store) > 0
+    table = history.stockouts
+    kept = table[table.sku_id.astype(str).isin(panel.sku_ids)]
+    assert len(found.store) == len(kept)
+    first = kept.iloc[0]
+    begins = (first.start - pd.Timestamp(history.start_date)).total_seconds()
+    assert found.start_s[0] == begins
+    assert panel.store_ids[found.store[0]] == f"S{first.store_id}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from policies.domain.errors import InvalidInput, ScenarioInvalid
@@ -12,7 +15,9 @@ from policies.domain.network import DAY_SECONDS
 from policies.domain.receipts import ReceiptColumns
 from scenarios.chains import check_on_chain
 from scenarios.commands import run_command
+from scenarios.history.importer import History
 from scenarios.scenario import load_scenario
+from scenarios.stockouts import stockouts_of
 from scenarios.worlds import save_chain
 from tests.unit.demand_panels import panel
 from twin.demand.unconstrained import Stockouts, unconstrain
@@ -170,3 +175,26 @@ def test_unconstrained_demand_can_not_be_scaled(tmp_path):
     with pytest.raises(ScenarioInvalid) as refused:
         load_scenario(str(path))
     assert refused.value.field == "demand_factor"
+
+
+def test_stock_outs_of_a_history_keep_their_stores_and_skus_and_days(tmp_path):
+    """Rows of stores or SKUs that the chain does not have are left out."""
+    receipts, _ = panel(stores=2, skus=2, days=7, baskets_per_day=3)
+    rows = [("S1", "K0", "2024-01-02T10:00", "2024-01-02T12:30"),
+            ("S9", "K0", "2024-01-02T10:00", "2024-01-02T12:30"),
+            ("S0", "K1", "2023-12-31T22:00", "2024-01-01T02:00")]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["store_id", "sku_id", "start", "end"])
+    for name in ("start", "end"):
+        table[name] = pd.to_datetime(table[name])
+    table.to_parquet(tmp_path / "stockouts.parquet")
+    history = History(
+        receipts, pd.DataFrame(), dt.date(2024, 1, 1), "UTC", None, "", folder=tmp_path
+    )
+    found = stockouts_of(history, receipts)
+    told = [found.store, found.sku, found.start_s, found.end_s]
+    hour = 3600
+    assert np.stack(told, axis=1).tolist() == [
+        [1, 0, DAY_SECONDS + 10 * hour, DAY_SECONDS + 12 * hour + 1800],
+        [0, 1, 0, 2 * hour],
+    ]
+    assert stockouts_of(dataclasses.replace(history, folder=None), receipts) is None

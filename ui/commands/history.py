@@ -1,4 +1,4 @@
-"""``import`` and ``generate``: where a history comes from."""
+"""``import``, ``chain`` and ``generate``: where a history comes from."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ui.commands.answer import Json, Out, Seed, answer, guarded
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command("import")(guarded(import_))
+    app.command()(guarded(chain))
     app.command()(guarded(generate))
 
 
@@ -44,6 +45,37 @@ def import_(
         },
         as_json=as_json,
     )
+
+
+def chain(
+    history: Annotated[Path, typer.Argument(help="Folder of an imported history.")],
+    out: Out = Path("var/chain"),
+    stores: Annotated[int, typer.Option(help="Stores that sell most.")] = 100,
+    skus: Annotated[int, typer.Option(help="SKUs that sell most.")] = 1_000,
+    warehouses: Annotated[int, typer.Option(help="Warehouses.")] = 2,
+    weeks: Annotated[str, typer.Option(help="Weeks that decide the selection.")] = "2-40",
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Build a chain that scenarios can name (chain = "…") from an imported history.
+
+    Example: storetwin chain var/history --stores 50 --skus 500 --weeks 1-8 --out var/mine
+    """
+    from scenarios.chains import chain_from_history
+
+    first, _, last = weeks.partition("-")
+    if not (first.isdigit() and last.isdigit()):
+        raise InvalidInput(f"weeks are {weeks!r}", field="--weeks", remedy="write 2-40")
+    found = chain_from_history(
+        history,
+        out,
+        stores=stores,
+        skus=skus,
+        warehouses=warehouses,
+        weeks=(int(first), int(last)),
+        seed=seed,
+    )
+    answer(found, as_json=as_json)
 
 
 def generate(
