@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from policies.domain.errors import InvalidInput
 from policies.forecasting.festival import festival_factors
 from policies.forecasting.panel_sums import begun, walk_levels
+from policies.forecasting.provenance import Provenance
 from policies.forecasting.series import (
     Fallback,
     Float32s,
@@ -32,9 +33,11 @@ class NormalSpread:
     Attributes
     ----------
     sigma : (S,) float64, standard deviation of a day's error
+    shift : float, 0: nothing is known of what series share
     """
 
     sigma: Floats
+    shift: float = 0.0
 
     def of_days(self, mean: Float32s, fractile: float) -> Floats:
         """(S, H) quantile of each day."""
@@ -44,6 +47,11 @@ class NormalSpread:
         """(S,) quantile of a total."""
         out = mean + ndtri(fractile) * self.sigma * np.sqrt(days)
         return np.asarray(np.maximum(out, 0.0))
+
+    def variance(self, mean: Floats, days: int) -> Floats:
+        """Variance of totals of so many days, of the shape of `mean`."""
+        own = (self.sigma**2 * days).reshape(-1, *[1] * (mean.ndim - 1))
+        return np.asarray(np.broadcast_to(own, mean.shape))
 
     def rows(self, which: Ints) -> NormalSpread:
         """That of some of the series."""
@@ -179,7 +187,13 @@ class _Fitted:
         if self.profile is not None:
             usual = usual * festival_factors(panel, self.profile)[:, days:]
         mean = shut(panel, usual.astype(np.float32))
-        return SeriesForecast(mean, NormalSpread(self.sigma), self.name, status(panel))
+        return SeriesForecast(
+            mean,
+            NormalSpread(self.sigma),
+            Provenance.of(panel.until(days, mean.shape[1]), self.name, None),
+            status(panel),
+            panel.keys,
+        )
 
 
 def day_factors(panel: SeriesPanel, profile: Floats) -> Floats:

@@ -23,6 +23,7 @@ from policies.forecasting.baselines import (
     weekday_profile,
 )
 from policies.forecasting.features import NAMES, Examples, History
+from policies.forecasting.provenance import Provenance
 from policies.forecasting.series import (
     Fallback,
     Float32s,
@@ -83,7 +84,7 @@ class GlobalBoosting:
         spread = calibrate(_excess(known), mixed * drift, truth, seen, self.seed)
         spread = replace(spread, shift=_shift(past))
         trees = replace(self._train(panel, ahead, smoothing), horizon=horizon)
-        return FittedBoosting(self, trees, smoothing, blend, drift, spread)
+        return FittedBoosting(self, trees, smoothing, blend, drift, spread, days - ahead)
 
     def _train(self, panel: SeriesPanel, horizon: int, smoothing: SmoothedWeekday) -> _Trees:
         import lightgbm  # noqa: PLC0415 -- heavy; only who trains needs it
@@ -155,6 +156,7 @@ class FittedBoosting:
     blend: Floats
     drift: np.float32
     spread: CalibratedSpread
+    calibrated_from_day: int
 
     def forecast(self, panel: SeriesPanel) -> SeriesForecast:
         """The days after the panel's last day; the panel holds their plan."""
@@ -166,7 +168,8 @@ class FittedBoosting:
         mean = _mixed(trees, baseline, self.blend) * self.drift
         mean[why == Fallback.NEVER_SOLD] = 0.0
         spread = replace(self.spread, own=_excess(panel))
-        return SeriesForecast(shut(panel, mean), spread, repr(self.settings), why)
+        source = Provenance.of(panel, repr(self.settings), self.calibrated_from_day)
+        return SeriesForecast(shut(panel, mean), spread, source, why, panel.keys)
 
 
 @dataclass(frozen=True)

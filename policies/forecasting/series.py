@@ -7,6 +7,7 @@ demand.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Protocol
@@ -15,6 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.errors import InvalidInput
+from policies.forecasting.panel_sums import sums_by_key
+from policies.forecasting.paths import drawn_paths
+from policies.forecasting.provenance import Provenance
+from policies.forecasting.rollup import SummedSpread, shares
 
 Floats = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
@@ -130,6 +135,11 @@ class SeriesPanel:
         return np.where(self.in_stock >= PART_DAY, self.in_stock, np.float32(0.0))
 
     @property
+    def keys(self) -> dict[str, Ints]:
+        """What forecasts of these series can be summed by."""
+        return {"store": self.store, "category": self.group}
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(S, D)."""
         return int(self.sold.shape[0]), int(self.sold.shape[1])
@@ -191,6 +201,13 @@ class Spread(Protocol):
     def of_total(self, mean: Floats, fractile: float, days: int) -> Floats:
         """(S,) quantile of the total of so many days; `mean` is the total's, (S,)."""
 
+    def variance(self, mean: Floats, days: int) -> Floats:
+        """Variance of totals of so many days with that mean, (S,) or (S, H), less the shift."""
+
+    @property
+    def shift(self) -> float:
+        """Standard deviation of what all series share, as a share of the mean."""
+
     def rows(self, which: Ints) -> Spread:
         """That of some of the series."""
 
@@ -203,14 +220,16 @@ class SeriesForecast:
     ----------
     mean : (S, H) float32, expected units of each day
     spread : Spread
-    provenance : str, the model and its settings
+    provenance : Provenance
     fallback : (S,) int8, :class:`Fallback` of each series
+    keys : name (``store``, ``category``) -> (S,) int64, what series can be summed by
     """
 
     mean: Float32s
     spread: Spread
-    provenance: str
+    provenance: Provenance
     fallback: npt.NDArray[np.int8]
+    keys: Mapping[str, Ints] = field(default_factory=dict)
 
     def rows(self, which: Ints) -> SeriesForecast:
         """Some of the series, in the order given."""
@@ -219,6 +238,33 @@ class SeriesForecast:
             mean=self.mean[which],
             spread=self.spread.rows(which),
             fallback=self.fallback[which],
+            keys={name: key[which] for name, key in self.keys.items()},
+        )
+
+    def sample(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.int32]:
+        """(N, S, H) units of each day on so many paths, whose days err together."""
+        if count < 1:
+            raise InvalidInput(f"{count} paths", field="count", remedy="ask for at least 1")
+        return drawn_paths(self.mean, self.spread, count, rng)
+
+    def rollup(self, by: str) -> SeriesForecast:
+        """The sums over series with the same key, ascending; `keys[by]` names them.
+
+        A sum falls back only where all its series do.
+        """
+        if by not in self.keys:
+            known = ", ".join(self.keys) or "nothing"
+            raise InvalidInput(
+                f"no key {by!r}", field="by", remedy=f"this forecast can be summed by {known}"
+            )
+        names, key = np.unique(self.keys[by], return_inverse=True)
+        key = key.astype(np.int64)
+        mean = sums_by_key(self.mean.astype(np.float64), key, len(names))
+        why = np.full(len(names), np.iinfo(np.int8).max, dtype=np.int8)
+        np.minimum.at(why, key, self.fallback)
+        spread = SummedSpread(self.spread, shares(self.mean, key, len(names)), key)
+        return SeriesForecast(
+            mean.astype(np.float32), spread, self.provenance, why, {by: names.astype(np.int64)}
         )
 
     def quantile(self, fractile: float) -> Floats:

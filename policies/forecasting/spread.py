@@ -63,15 +63,29 @@ class CalibratedSpread:
     def of_total(self, mean: Floats, fractile: float, days: int) -> Floats:
         """(S,) quantile of a total; lengths between two calibrated ones are interpolated."""
         bucket = np.searchsorted(SIZES, mean / days)
+        below, above, share = self._between(days)
+        asked = (1 - share) * _ask(self.table[below], fractile)
+        asked = asked + share * _ask(self.table[above], fractile)
+        ratio = 1.0 + self._scale(days)[bucket] * self.own + self.shift**2 * mean
+        return negative_binomial_quantile(mean, ratio, asked[bucket]).astype(np.float64)
+
+    def variance(self, mean: Floats, days: int) -> Floats:
+        """Variance of totals of so many days with that mean, (S,) or (S, H), less the shift."""
+        bucket = np.searchsorted(SIZES, mean / days)
+        own = self.own.reshape(-1, *[1] * (mean.ndim - 1))
+        return np.asarray(mean * (1.0 + self._scale(days)[bucket] * own))
+
+    def _between(self, days: int) -> tuple[int, int, float]:
+        """(calibrated length below, above, how far towards the one above)."""
         above = min(int(np.searchsorted(self.lengths, days)), len(self.lengths) - 1)
         below = max(above - 1, 0)
         span = self.lengths[above] - self.lengths[below]
-        share = min((days - self.lengths[below]) / span, 1.0) if span else 1.0
-        scale = (1 - share) * self.scale[below] + share * self.scale[above]
-        asked = (1 - share) * _ask(self.table[below], fractile)
-        asked = asked + share * _ask(self.table[above], fractile)
-        ratio = 1.0 + scale[bucket] * self.own + self.shift**2 * mean
-        return negative_binomial_quantile(mean, ratio, asked[bucket]).astype(np.float64)
+        return below, above, min((days - self.lengths[below]) / span, 1.0) if span else 1.0
+
+    def _scale(self, days: int) -> Floats:
+        """(B,) factor on the excess of a total's variance ratio."""
+        below, above, share = self._between(days)
+        return np.asarray((1 - share) * self.scale[below] + share * self.scale[above])
 
     def rows(self, which: Ints) -> CalibratedSpread:
         """That of some of the series."""

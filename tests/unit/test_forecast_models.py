@@ -17,6 +17,7 @@ from policies.forecasting.baselines import (
     WeekdayMean,
 )
 from policies.forecasting.boosting import GlobalBoosting
+from policies.forecasting.provenance import Provenance
 from policies.forecasting.series import Fallback, SeriesForecast, SeriesPanel
 from policies.forecasting.spread import SIZES, CalibratedSpread, calibrate
 
@@ -315,7 +316,7 @@ def test_shortage_and_stockout_of_a_known_distribution_are_its_own(mean):
     ones = np.ones((1, len(SIZES) + 1))
     spread = CalibratedSpread(np.array([0.6] * 4), (7,), ones, np.tile(even, (*ones.shape, 1)))
     days = np.full((4, 7), mean, dtype=np.float32)
-    told = SeriesForecast(days, spread, "known", np.zeros(4, dtype=np.int8))
+    told = SeriesForecast(days, spread, Provenance("known"), np.zeros(4, dtype=np.int8))
     total = 7 * mean
     stock = np.floor(total * np.array([0.0, 0.5, 1.0, 1.5]))
     units = np.arange(2_000)
