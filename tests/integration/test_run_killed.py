@@ -37,6 +37,33 @@ shrink_per_unit_sold = 0.01
 misscan_per_line = 0.01
 receipt_error_per_line = 0.02
 delay_share = 0.1
+
+[misplacement]
+share_per_day = 0.01
+
+[risk_counts]
+lines_per_day = 3
+
+[goods_returns]
+every_days = 10
+cover_days = 40
+keep_days = 20
+supplier_share = 0.2
+
+[[recalls]]
+sku_share = 0.05
+from_day = 60
+days = 20
+lot_share = 0.5
+action = "return"
+
+[[conversions]]
+input = "K00051"
+outputs = {K00044 = 4.0, K00048 = 5.0}
+units_per_day = 2
+
+[substitution.matrix]
+K00044 = {K00048 = 0.5}
 """
 
 

@@ -11,7 +11,7 @@ from policies.registry import build_bundle
 from scenarios.chains import generated
 from scenarios.commands import run_command
 from scenarios.scenario import from_values, load_scenario
-from scenarios.scenario_keys import PARTS
+from scenarios.scenario_keys import LISTS, PARTS
 from scenarios.worlds import scenario_of
 from twin.run import simulate
 
@@ -50,6 +50,26 @@ packs = 1
 staffed_lanes = 3
 open_at_queue = 2
 
+[misplacement]
+share_per_day = 0.05
+
+[risk_counts]
+lines_per_day = 2
+
+[goods_returns]
+every_days = 7
+cover_days = 30
+keep_days = 20
+
+[[recalls]]
+sku_share = 0.1
+from_day = 10
+lot_share = 0.5
+
+[[conversions]]
+input = "K00018"
+outputs = {K00005 = 2.0, K00004 = 3.0}
+
 [[disruptions]]
 kind = "markov"
 target = "suppliers"
@@ -72,12 +92,17 @@ def test_what_processes_did_stands_in_the_manifest_of_a_run(at_home):
     done = json.loads((at_home / "out/manifest.json").read_text())["processes"]
     for name in (
         "breakdowns",
+        "conversions",
         "crane_cycles",
         "crane_wh",
         "deliveries_short",
         "driver_breaks",
+        "recalled_units",
         "returned_units",
+        "risk_count_lines",
         "shelf_cases",
+        "units_gone_astray",
+        "units_sent_back",
     ):
         assert len(done[name]) == 2
         assert min(done[name]) > 0
@@ -93,7 +118,7 @@ def test_what_processes_did_stands_in_the_manifest_of_a_run(at_home):
 def test_every_key_written_out_with_its_default_is_the_same_world(at_home):
     plain = load_scenario("tiny").world(at_home)
     values: dict[str, object] = {}
-    for part in set(PARTS) - {"frictions", "store", "costs", "disruptions"}:
+    for part in set(PARTS) - {"frictions", "store", "costs", "disruptions", *LISTS}:
         table = dataclasses.asdict(PARTS[part]())
         given = {key: list(v) if isinstance(v, tuple) else v for key, v in table.items()}
         values[part] = {key: v for key, v in given.items() if v != []}
@@ -112,6 +137,9 @@ HARMLESS = {
     "warehouse": {"shift_from_hour": 12, "shift_hours": 24},
     "store": {"receivers": 10},
     "disruptions": [{"kind": "markov", "target": "lanes", "mean_up_days": 1e6}],
+    "misplacement": {"share_per_day": NEVER},
+    "goods_returns": {"every_days": 3_650},
+    "recalls": [{"sku_share": 0.5, "from_day": 3, "lot_share": NEVER}],
 }
 
 
