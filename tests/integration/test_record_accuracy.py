@@ -11,6 +11,7 @@ from policies.domain.workload import TASKS, clerk_minutes, task_minutes
 from policies.registry import build_bundle
 from scenarios.history.generate import generate_chain
 from scenarios.scenario import load_scenario
+from twin.goods_rules import RiskCounts
 from twin.run import simulate
 from twin.scenario import Frictions, Scenario, StoreRules
 
@@ -27,6 +28,7 @@ def second_year(name, chain, seed=1):
     scenario = Scenario(
         name, network, demand, 0, 2 * YEAR, warmup_days=YEAR, opening_cover_days=6.0,
         frictions=Frictions(**parts["frictions"]), store=StoreRules(**parts["store"]),
+        risk_counts=RiskCounts(**parts.get("risk_counts", {})),
     )  # fmt: skip
     run = simulate(scenario, build_bundle("base-stock", {"reviews_per_week": 7}), seed=seed)
     facts = run.facts.window(YEAR, 2 * YEAR - 1)
@@ -106,3 +108,13 @@ def test_impossible_counting_rules_are_named(change):
         StoreRules(**change)
     assert caught.value.field == f"store.{next(iter(change))}"
     assert caught.value.remedy
+
+
+def test_counts_by_risk_bring_most_of_it_in_a_third_of_the_time(before, after, chain):
+    risk = second_year("risk-counts", chain)
+    name = "latent_record_accuracy"
+    gained, whole = risk[1][name] - before[1][name], after[1][name] - before[1][name]
+    assert gained > 0.8 * whole
+    assert risk[1]["true_fill_rate"] > before[1]["true_fill_rate"] + 0.001
+    minutes = [float(task_minutes("count", one[0], CostModel()).sum()) for one in (risk, after)]
+    assert minutes[0] < minutes[1] / 3
