@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
+from ops_api.database import writing
+from ops_api.tasks.service import COUNT, TaskDraft, open_tasks
 from tests.integration.api_service import Rig
 from tests.integration.planner_service import open_proposals, planning_rig
 from ui.gate import ServiceGate
@@ -74,6 +76,19 @@ def test_a_manager_accepts_changes_and_refuses_proposals(rig):
     assert first.removeprefix("units:") not in {
         line["sku"] for line in made["lines"] if line["proposed"]
     }
+
+
+def test_a_count_says_whether_too_much_was_sold_or_nothing(rig):
+    skus = rig.network.skus.ids
+    why = {"cause": "silent", "chance": 0.7, "days_silent": 23, "book": 4}
+    drafts = [TaskDraft(COUNT, "S0001", skus[0], payload=why), TaskDraft(COUNT, "S0001", skus[1])]
+    with writing(rig.engine) as connection:
+        open_tasks(connection, drafts, at=0, cause="test")
+    page = browser(rig, "manager1").get("/manage/").get_data(as_text=True)
+    assert "nothing sold for 23 days, the book shows 4" in page
+    assert page.count("the till sold what the book did not have") == 1
+    chinese = browser(rig, "manager1", "zh").get("/manage/").get_data(as_text=True)
+    assert "账面有 4 件，但已 23 天没有售出" in chinese
 
 
 def test_a_refusal_needs_a_reason_and_says_so_in_the_persons_language(rig):

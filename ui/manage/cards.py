@@ -198,10 +198,13 @@ def _tasks(desk: Desk, cookies: str) -> Card:
     rows = _fetch(desk, cookies, "/tasks?limit=1000", "tasks")
     out = [
         {
-            "kind": row["kind"],
+            # A shelf is counted because a till sold too much, or because it sells nothing.
+            "kind": row["payload"].get("cause", row["kind"]),
             "place": row["location"],
             "sku": row["sku"],
             "document": row["document_id"],
+            "days": row["payload"].get("days_silent", 0),
+            "book": row["payload"].get("book", 0),
         }
         for row in rows or []
     ]
