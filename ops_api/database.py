@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
 
 from ops_api.errors import Busy
 
@@ -29,6 +29,7 @@ _SNAPSHOT: dict[str, dict[str, Any]] = {
 }
 _RETRY_STATES = frozenset({"40001", "40P01"})
 _ATTEMPTS = 8
+_LEFT_AT, _FRESH_S = "storetwin_left_at", 0.5
 # Tables that write each hour are small when a statement is first planned: a plan kept from
 # then would read them whole for weeks. Planning anew costs 0.1 ms; disks seek for free now.
 _PLANS = "-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1"
@@ -71,8 +72,7 @@ def _postgresql(url: str, busy_timeout_ms: int) -> Engine:
         pool_size=16,
         max_overflow=16,
         pool_timeout=busy_timeout_ms / 1000,
-        # A connection that died with the server is found dead when it is taken, not when used.
-        pool_pre_ping=True,
+        pool_use_lifo=True,
         connect_args={
             "connect_timeout": 5,
             "options": f"-c lock_timeout={busy_timeout_ms} -c timezone=UTC {_PLANS}",
@@ -83,6 +83,21 @@ def _postgresql(url: str, busy_timeout_ms: int) -> Engine:
     def _set_up(connection: Any, _record: Any) -> None:
         # A sum of integers is an integer here, as it is in SQLite.
         connection.adapters.register_loader("numeric", _WholeNumbers)
+
+    # A connection that died with the server is found dead when it is taken, not when used;
+    # one that was used a moment ago needs no question.
+    @event.listens_for(engine, "checkin")
+    def _leave(_connection: Any, record: Any) -> None:
+        record.info[_LEFT_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _take(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get(_LEFT_AT, 0.0) < _FRESH_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:
+            raise DisconnectionError from error
 
     return engine
 
@@ -116,6 +131,20 @@ def reading(engine: Engine) -> Iterator[Connection]:
     options = _SNAPSHOT[engine.dialect.name]
     try:
         with engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+    except OperationalError as error:
+        raise _busy(error) from error
+
+
+@contextmanager
+def looking(engine: Engine) -> Iterator[Connection]:
+    """For one statement that needs no transaction around it."""
+    if engine.dialect.name == "sqlite":
+        with reading(engine) as connection:
+            yield connection
+        return
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
     except OperationalError as error:
         raise _busy(error) from error

@@ -5,6 +5,7 @@ With the command line this is the only place that sees every package.
 
 from __future__ import annotations
 
+import gc
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -153,6 +154,9 @@ def kept_secret(path: Path) -> str:
 
 def run(server: Server, *, ready: Callable[[], Any] | None = None) -> None:
     """Serve until interrupted; `ready` is called once the port answers."""
+    # What stands now stays: searching it for garbage would stop every request for 50 ms.
+    gc.collect()
+    gc.freeze()
     server.start()
     if ready is not None:
         server.io_loop.add_callback(ready)

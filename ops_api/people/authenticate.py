@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Flask, Request
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from ops_api.errors import DeviceRevoked
 from ops_api.masterdata.tables import LOCATIONS
 from ops_api.people.roles import Grant, Principal
 from ops_api.people.tables import GRANTS, PEOPLE, TOKENS
+
+_PERSON = (
+    PEOPLE.c.id,
+    PEOPLE.c.name,
+    PEOPLE.c.login,
+    PEOPLE.c.language,
+    PEOPLE.c.is_active,
+    PEOPLE.c.session_epoch,
+    GRANTS.c.role,
+    GRANTS.c.scope_kind,
+    GRANTS.c.scope_value,
+)
+_GRANTED = PEOPLE.outerjoin(GRANTS, GRANTS.c.person == PEOPLE.c.id)
+# Each request asks anew, in one statement: a token that is withdrawn ends at once.
+_BY_TOKEN = (
+    select(TOKENS.c.device, TOKENS.c.location, TOKENS.c.expires_at, TOKENS.c.revoked_at, *_PERSON)
+    .select_from(TOKENS.join(_GRANTED, PEOPLE.c.id == TOKENS.c.person))
+    .where(TOKENS.c.token_sha256 == bindparam("sha256"))
+)
+_BY_ID = select(*_PERSON).select_from(_GRANTED).where(PEOPLE.c.id == bindparam("person"))
 
 
 def token_digest(token: str) -> str:
@@ -33,16 +53,15 @@ def principal_of_request(
 
 def principal_of_token(connection: Connection, token: str, now: int) -> Principal | None:
     """The principal of a bearer token; None where it is unknown or expired."""
-    found = connection.execute(
-        select(TOKENS).where(TOKENS.c.token_sha256 == token_digest(token))
-    ).first()
-    if found is None or (found.expires_at is not None and found.expires_at <= now):
+    rows = connection.execute(_BY_TOKEN, {"sha256": token_digest(token)}).all()
+    if not rows or (rows[0].expires_at is not None and rows[0].expires_at <= now):
         return None
-    if found.revoked_at is not None:
+    first = rows[0]
+    if first.revoked_at is not None:
         raise DeviceRevoked("this token was withdrawn", remedy="register the device again")
-    return load_principal(
-        connection, found.person, device=found.device, bound_to=found.location or None
-    )
+    if not first.is_active:
+        return None
+    return _principal(connection, rows, device=first.device, bound_to=first.location or None)
 
 
 def principal_of_session(connection: Connection, session: Mapping[str, Any]) -> Principal | None:
@@ -77,21 +96,34 @@ def load_principal(
     session_epoch: int | None = None,
 ) -> Principal | None:
     """A person with the reach of each grant; None where the person is not active."""
-    found = connection.execute(select(PEOPLE).where(PEOPLE.c.id == person)).first()
-    if found is None or not found.is_active:
+    rows = connection.execute(_BY_ID, {"person": person}).all()
+    if not rows or not rows[0].is_active:
         return None
-    if by_cookie and found.session_epoch != session_epoch:
+    if by_cookie and rows[0].session_epoch != session_epoch:
         return None
-    grants = tuple(
-        Grant(row.role, _reach(connection, row.scope_kind, row.scope_value))
-        for row in connection.execute(select(GRANTS).where(GRANTS.c.person == person))
-    )
+    return _principal(connection, rows, device=device, bound_to=bound_to, by_cookie=by_cookie)
+
+
+def _principal(
+    connection: Connection,
+    rows: Sequence[Any],
+    *,
+    device: str = "",
+    bound_to: str | None = None,
+    by_cookie: bool = False,
+) -> Principal:
+    """The principal of rows of one person, one for each grant."""
+    found = rows[0]
     return Principal(
         person=found.id,
         name=found.name,
         login=found.login,
         language=found.language,
-        grants=grants,
+        grants=tuple(
+            Grant(row.role, _reach(connection, row.scope_kind, row.scope_value))
+            for row in rows
+            if row.role is not None
+        ),
         device=device,
         bound_to=bound_to,
         by_cookie=by_cookie,

@@ -13,7 +13,7 @@ from flask_limiter.util import get_remote_address
 from sqlalchemy import Connection, Engine
 
 from ops_api.clock import epoch
-from ops_api.database import reading, write_with_retry
+from ops_api.database import looking, reading, write_with_retry
 from ops_api.errors import CrossSite, NotLoggedIn, RoleDenied
 from ops_api.ledger.idempotency import Keyed, digest, run_keyed
 from ops_api.ledger.write import record_audit
@@ -94,7 +94,7 @@ def _answer(endpoint: Endpoint, path: dict[str, str]) -> Response:
 def _who(endpoint: Endpoint, engine: Engine, now: int) -> Principal:
     if endpoint.permission == PUBLIC:
         return NOBODY
-    with reading(engine) as connection:
+    with looking(engine) as connection:
         found = principal_of_request(connection, request, session, now)
     if found is None:
         raise NotLoggedIn("no valid session or token", remedy="log in, or send a bearer token")
