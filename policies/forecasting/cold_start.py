@@ -43,7 +43,7 @@ class ColdStart:
     """
 
     shrink_days: float = 5.0
-    sku_days: float = 5.0
+    sku_days: float = 2.0
 
     def __post_init__(self) -> None:
         for name in ("shrink_days", "sku_days"):
