@@ -199,6 +199,11 @@ def _answer(
         "drains_s": [round(seconds, 1) for _, seconds in seen.drains],
         "memory_mb": [round(first / 1e6, 1), round(last / 1e6, 1)],
         "memory_growth": float(last / first - 1),
+        "memory_by_tenth_mb": [
+            round(float(np.median(part)) / 1e6, 1)
+            for part in np.array_split([size for _, size in seen.memory], 10)
+            if len(part)
+        ],
         "created": seen.created,
         "recorded": recorded,
         "other": seen.other,
