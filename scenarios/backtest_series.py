@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from policies.domain.errors import InvalidInput
-from policies.forecasting.series import Floats, Ints, SeriesPanel
+from policies.forecasting.series import Float32s, Floats, Ints, SeriesPanel
 from policies.forecasting.unconstrain import HourlyUnconstrain
 from scenarios.history.day_plan import DayPlan, day_plan
 from scenarios.history.importer import History
@@ -47,7 +47,7 @@ def series_of(
     width = int(item.max(initial=-1)) + 1
     sums = _sums(history, item, width, until_day)
     keys, table = sums
-    before = table[:, :first_origin].sum(axis=1)
+    before = table[:, :first_origin].sum(axis=1, dtype=np.float64)
     if not len(keys) or before.max(initial=0) <= 0:
         raise InvalidInput(
             "no series sold anything before the first origin",
@@ -67,7 +67,7 @@ def series_of(
     names = categories if level == "store-category" else list(history.receipts.sku_ids)
     plan = _plan(history, until_day)
     return SeriesPanel(
-        sold=sold.astype(np.float32),
+        sold=sold,
         in_stock=(1.0 - index.out_of_stock()).astype(np.float32),
         promotion=index.promotions().astype(np.float32),
         holiday=plan.holiday,
@@ -121,7 +121,7 @@ def _categories(history: History) -> tuple[Ints, list[str]]:
 
 def _sums(
     history: History, item: npt.NDArray[np.int64], width: int, until_day: int
-) -> tuple[Ints, Floats]:
+) -> tuple[Ints, Float32s]:
     """((N,) keys store · width + item, (N, D) units), store by store."""
     receipts = history.receipts
     keys, tables = [], []
@@ -137,9 +137,10 @@ def _sums(
             minlength=len(found) * until_day,
         )
         keys.append(number * width + found)
-        tables.append(units.reshape(len(found), until_day))
+        # Whole units below 2^24 are exact; as doubles all SKUs of a chain took 2.4 GB.
+        tables.append(units.reshape(len(found), until_day).astype(np.float32))
     if not keys:
-        return np.zeros(0, dtype=np.int64), np.zeros((0, until_day))
+        return np.zeros(0, dtype=np.int64), np.zeros((0, until_day), dtype=np.float32)
     return np.concatenate(keys), np.concatenate(tables)
 
 
@@ -151,7 +152,7 @@ def _at(sums: Floats, row: Ints, seconds: Ints) -> Floats:
     return np.asarray(low + part * (high - low))
 
 
-def _hours_in_stock(cells: _Cells, sold: Floats, groups: Ints, item: Ints) -> Floats:
+def _hours_in_stock(cells: _Cells, sold: Float32s, groups: Ints, item: Ints) -> Floats:
     """(S, 24) share of each hour by the series' category, had it been in stock all day.
 
     `sold` (S, D) are the days that may be looked at. An hour without stock tells nothing;
