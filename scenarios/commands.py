@@ -18,6 +18,7 @@ from policies.registry import build_bundle
 from scenarios.chains import chain_of, check_on_chain
 from scenarios.compare import RESAMPLED, compare
 from scenarios.gather import gather
+from scenarios.kept_figures import KeptFigures
 from scenarios.promote import examine, release_of, write_release
 from scenarios.run_folder import RunFolder
 from scenarios.runner import Policy
@@ -250,7 +251,7 @@ def _tuned(found: StudyFile, cache: Path, progress: Any) -> tuple[TuneResult, bo
     path = cache / key / "tune.json"
     if path.exists():
         return TuneResult(**json.loads(path.read_text(encoding="utf-8"))), True
-    result = tune(found.study(chain), progress)
+    result = tune(found.study(chain), progress, kept=KeptFigures(path.with_name("runs.jsonl")))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, vars(result))
     return result, False

@@ -24,6 +24,7 @@ from policies.domain.errors import InvalidInput
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import kpi, value
 from policies.registry import defaults
+from scenarios.kept_figures import KeptFigures
 from scenarios.runner import Job, Policy, RunJobs, run_jobs
 from scenarios.sampled_search import sampled_search
 from scenarios.worlds import WorldSpec
@@ -144,9 +145,14 @@ class TuneResult:
         path.write_text(json.dumps(self.__dict__, indent=1))
 
 
-def tune(study: Study, progress: Tell | None = None, run: RunJobs = run_jobs) -> TuneResult:
-    """The best parameters within the budget; `run` plays the jobs."""
-    search = _Search(study, progress or (lambda done, whole: None), run)
+def tune(
+    study: Study,
+    progress: Tell | None = None,
+    run: RunJobs = run_jobs,
+    kept: KeptFigures | None = None,
+) -> TuneResult:
+    """The best parameters within the budget; `run` plays the jobs that are not among `kept`."""
+    search = _Search(study, progress or (lambda done, whole: None), run, kept or KeptFigures())
     if study.method == "sampled":
         search.sampled()
     else:
@@ -157,8 +163,8 @@ def tune(study: Study, progress: Tell | None = None, run: RunJobs = run_jobs) ->
 class _Search:
     """A coordinate search under way; points seen before are not run again."""
 
-    def __init__(self, study: Study, tell: Tell, run: RunJobs) -> None:
-        self.study, self.tell, self.run = study, tell, run
+    def __init__(self, study: Study, tell: Tell, run: RunJobs, kept: KeptFigures) -> None:
+        self.study, self.tell, self.run, self.kept = study, tell, run, kept
         self.seen: dict[str, Score] = {}
         self.history: list[Score] = []
         self.dropped: list[dict[str, Any]] = []
@@ -292,17 +298,25 @@ class _Search:
         self, policies: Sequence[Policy], world: WorldSpec, replications: int, first: int = 0
     ) -> list[tuple[float, ...]]:
         """(objective, guards) of each policy, means over replications."""
-        jobs = [
-            Job(world, policy, r) for policy in policies for r in range(first, first + replications)
-        ]
-        if not jobs:
+        window = "search" if world is self.study.search_world else "final"
+        asked = [(policy, r) for policy in policies for r in range(first, first + replications)]
+        if not asked:
             return []
-        before = self.done
-        outcomes = self.run(
-            jobs, self.study.workers, lambda done, _: self.tell(before + done, self.whole)
-        )
-        self.done += len(jobs)
-        rows = np.array([_figures(one.facts, world.costs) for one in outcomes])
+        jobs = [Job(world, *one) for one in asked if self.kept.get(window, *one) is None]
+        before = self.done + len(asked) - len(jobs)
+        if jobs:
+            outcomes = self.run(
+                jobs, self.study.workers, lambda done, _: self.tell(before + done, self.whole)
+            )
+            figures = [tuple(map(float, _figures(one.facts, world.costs))) for one in outcomes]
+            self.kept.add(
+                [
+                    (window, job.policy, job.replication, one)
+                    for job, one in zip(jobs, figures, strict=True)
+                ]
+            )
+        self.done += len(asked)
+        rows = np.array([self.kept.get(window, *one) for one in asked], dtype=float)
         means = rows.reshape(len(policies), replications, -1).mean(axis=1)
         return [tuple(row) for row in means.tolist()]
 

@@ -9,11 +9,14 @@ import pytest
 
 from policies.domain.errors import InvalidInput, ReleaseRefused, ScenarioInvalid
 from policies.release import read_release
+from scenarios.chains import chain_of
 from scenarios.commands import promote_command, tune_command
+from scenarios.kept_figures import KeptFigures
 from scenarios.promote import half_safety, null_pair, stress_worlds
 from scenarios.runner import Job, Policy, RunFailed, run_job, run_jobs
 from scenarios.scenario import load_scenario
 from scenarios.study import load_study
+from scenarios.tune import tune
 from scenarios.worlds import scenario_of
 from tests.shared_data import ROOT
 
@@ -114,6 +117,40 @@ def test_tuning_stays_in_its_budget_and_calls_its_own_figure_optimistic(at_desk)
     again = tune_command(at_desk / "study.toml", out=at_desk / "again", cache=at_desk / "own")
     assert again["kept"]
     assert again["params"] == found["params"]
+
+
+@pytest.mark.parametrize("method", ["sampled", "coordinate"])
+def test_a_killed_search_goes_on_and_finds_what_an_undisturbed_one_finds(at_desk, tmp_path, method):
+    """Killed in its third batch, a line half written: what was played is not played again."""
+    source = edited(at_desk, method, ("[budget]", f'[budget]\nmethod = "{method}"'))
+    found = load_study(source)
+    study = found.study(chain_of(found.scenario))
+    played: list[tuple[str, int, int]] = []
+
+    def run(jobs, workers, tell):
+        if killed and len(batches) == 2:
+            raise KeyboardInterrupt
+        batches.append(len(jobs))
+        played.extend((str(one.policy), one.world.days, one.replication) for one in jobs)
+        return [run_job(one) for one in jobs]
+
+    batches, killed = [], False
+    whole = tune(study, run=run)
+    alone = sorted(played)
+    played.clear()
+    batches, killed = [], True
+    path = tmp_path / "runs.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        tune(study, run=run, kept=KeptFigures(path))
+    assert 0 < len(played) < len(alone)
+    path.write_text(path.read_text() + '["search", ')
+    killed = False
+    again = tune(study, run=run, kept=KeptFigures(path))
+    assert str(again) == str(whole)
+    assert sorted(played) == alone
+    played.clear()
+    assert str(tune(study, run=run, kept=KeptFigures(path))) == str(whole)
+    assert played == []
 
 
 def test_a_clear_gain_on_weeks_that_tuning_never_saw_becomes_a_release(at_desk):
