@@ -204,6 +204,13 @@ def read(path: Path) -> tuple[xr.Dataset, list[DayFacts]]:
         raise InvalidInput(f"no result file at {path}", field="path", remedy="run the scenario")
     with xr.open_dataset(path, engine="h5netcdf") as opened:
         data = opened.load()
+    missing = [name for name in (*SKU_FACTS, *LOCATION_FACTS) if name not in data]
+    if missing:
+        raise InvalidInput(
+            f"{path} has no {', '.join(missing[:3])}: an older version wrote it",
+            field="path",
+            remedy="run the scenario again",
+        )
     data = data.map(lambda variable: variable.astype(np.int64), keep_attrs=True)
     for variable in data.variables.values():
         variable.encoding = {}

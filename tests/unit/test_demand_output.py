@@ -164,3 +164,9 @@ def test_the_code_hash_sees_every_source_byte_and_file_name(tmp_path):
 def test_a_missing_result_file_is_named(tmp_path):
     with pytest.raises(InvalidInput, match="no result file"):
         read(tmp_path / "none.nc")
+
+
+def test_a_result_of_an_older_version_is_named(tmp_path):
+    old = dataset(runs()).drop_vars("units_sold")
+    with pytest.raises(InvalidInput, match="no units_sold: an older version"):
+        read(write(old, tmp_path / "old.nc"))
