@@ -7,6 +7,7 @@ trips of work; one statement over arrays is prepared once and costs a tenth.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -125,10 +126,18 @@ def listed(connection: Connection, values: Sequence[Any]) -> str:
     return array(values) if connection.dialect.name == "postgresql" else json.dumps(values)
 
 
+def listed_cells(connection: Connection, cells: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """(location, SKU) pairs as the parameters of one ``CELLS(?)``; see :func:`unlist`."""
+    if connection.dialect.name == "postgresql":
+        return array([place for place, _ in cells]), array([sku for _, sku in cells])
+    return (json.dumps(cells),)
+
+
 def unlist(connection: Connection, text: str) -> str:
     """A statement for this database: ``ANY(?)`` takes a list of text, ``FOR UPDATE`` locks.
 
-    ``?`` is a parameter everywhere. SQLite has one writer and knows no locks on rows.
+    ``CELLS(?)`` is a query of ``location`` and ``sku``. ``?`` is a parameter everywhere. SQLite
+    has one writer and knows no locks on rows.
     """
     return _told(connection.dialect.name, text)
 
@@ -136,8 +145,14 @@ def unlist(connection: Connection, text: str) -> str:
 @cache
 def _told(dialect: str, text: str) -> str:
     if dialect == "postgresql":
-        return text.replace("ANY(?)", "ANY(?::text[])").replace("?", "%s")
-    return text.replace("= ANY(?)", "IN (SELECT value FROM json_each(?))").replace("FOR UPDATE", "")
+        cells = "SELECT * FROM unnest(?::text[], ?::text[]) AS c(location, sku)"
+        text = text.replace("CELLS(?)", cells).replace("ANY(?)", "ANY(?::text[])")
+        return text.replace("?", "%s")
+    cells = "SELECT value ->> 0 AS location, value ->> 1 AS sku FROM json_each(?)"
+    text = text.replace("CELLS(?)", cells).replace(
+        "= ANY(?)", "IN (SELECT value FROM json_each(?))"
+    )
+    return re.sub(r"FOR UPDATE( OF \w+)?", "", text)
 
 
 def arrays(table: Table, names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ bought for a while: Fader, Hardie & Lee 2005, Marketing Science 24(2), 275–284
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -158,18 +159,9 @@ class PhantomDetector:
     ) -> tuple[float, float]:
         """(share of listed store cells with book stock, the same less phantoms).
 
-        Silence alone misses shelves that were emptied lately. Counts drawn at random tell by
-        how much: what they found less what was said of them corrects the sum without bias,
-        however wrong the chances are (a difference estimator: Särndal, Swensson & Wretman
-        1992, ch. 6).
+        See :func:`availability`.
         """
-        stores = (view.network.locations.source >= 0)[:, None] & view.network.listed
-        cells = max(int(stores.sum()), 1)
-        stocked = float((stores & (view.on_hand > 0)).sum())
-        phantoms = float(self.chance(view, panel)[stores].sum())
-        if counted is not None and len(counted.gone):
-            phantoms += stocked * float((counted.gone - counted.chance).mean())
-        return stocked / cells, (stocked - min(max(phantoms, 0.0), stocked)) / cells
+        return availability(view, self.chance(view, panel), counted)
 
 
 @dataclass(frozen=True)
@@ -215,11 +207,11 @@ class Evidence:
             )
         stores = (view.network.locations.source >= 0)[:, None] & view.network.listed
         book = np.asarray(view.on_hand)
-        silence = days_without_sale(panel)
-        exposure, silent = _exposure(panel, stores, silence)
+        exposure, silent = _exposure(panel, stores)
         sale_days = (panel.sold > 0).sum(axis=0, dtype=np.float64)
-        rate = _expected_rate(_purchases(sale_days, exposure), exposure, stores)
-        shape_of_rate = _homogeneity(_purchases(sale_days, exposure), rate, exposure, stores)
+        purchases = _purchases(sale_days, exposure)
+        rate = _expected_rate(purchases, exposure, stores)
+        shape_of_rate = _homogeneity(purchases, rate, exposure, stores)
         awake = exposure - silent
         # Days at the expected rate that the Gamma's own spread is worth.
         own = shape_of_rate / rate
@@ -233,6 +225,29 @@ class Evidence:
             sale_days,
             np.exp(np.minimum(log_ratio, 500.0)),
         )
+
+
+def availability(
+    view: NetworkView, chance: Floats, counted: CountSample | None = None
+) -> tuple[float, float]:
+    """(share of listed store cells with book stock, the same less phantoms).
+
+    Silence alone misses shelves that were emptied lately. Counts drawn at random tell by
+    how much: what they found less what was said of them corrects the sum without bias,
+    however wrong the chances are (a difference estimator: Särndal, Swensson & Wretman
+    1992, ch. 6).
+
+    Parameters
+    ----------
+    chance : (L, K) of a phantom
+    """
+    stores = (view.network.locations.source >= 0)[:, None] & view.network.listed
+    cells = max(int(stores.sum()), 1)
+    stocked = float((stores & (view.on_hand > 0)).sum())
+    phantoms = float(chance[stores].sum())
+    if counted is not None and len(counted.gone):
+        phantoms += stocked * float((counted.gone - counted.chance).mean())
+    return stocked / cells, (stocked - min(max(phantoms, 0.0), stocked)) / cells
 
 
 def likeliest(chance: Floats, most: int) -> list[tuple[int, int, float]]:
@@ -254,16 +269,14 @@ def days_without_sale(panel: SalesPanel) -> npt.NDArray[np.int64]:
     return quiet
 
 
-def _silent_days(panel: SalesPanel) -> list[tuple[int, Bools]]:
+def _silent_days(panel: SalesPanel) -> Iterator[tuple[int, Bools]]:
     """From the newest day back: which cells had not sold since, and showed stock."""
     still = np.ones(panel.sold.shape[1:], dtype=np.bool_)
-    out = []
     for day in range(panel.days - 1, -1, -1):
         still &= panel.sold[day] <= 0
         if not still.any():
             break
-        out.append((day, still & _in_stock(panel, day)))
-    return out
+        yield day, still & _in_stock(panel, day)
 
 
 def _in_stock(panel: SalesPanel, day: int) -> Bools:
@@ -274,9 +287,7 @@ def _in_stock(panel: SalesPanel, day: int) -> Bools:
     return in_stock
 
 
-def _exposure(
-    panel: SalesPanel, stores: Bools, silence: npt.NDArray[np.int64]
-) -> tuple[Floats, Floats]:
+def _exposure(panel: SalesPanel, stores: Bools) -> tuple[Floats, Floats]:
     """(L, K) days in stock and, of these, since the last sale, each day by its store's trade.
 
     A closed day counts nothing, a Saturday more than a Monday.

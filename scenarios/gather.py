@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from scipy import stats
 
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import KPIS, value
 from policies.domain.network import Network
+from scenarios.half_width import half_width
 from scenarios.parts import read_part
 from twin.carbon import CarbonResult
 from twin.output import Cell, cell, dataset, process_counts
@@ -99,11 +99,7 @@ def interval_table(replications: Sequence[Mapping[str, float]]) -> dict[str, dic
     out: dict[str, dict[str, Any]] = {}
     for name, one in KPIS.items():
         values = np.array([each[name] for each in replications])
-        half = np.nan
-        if len(values) > 1:
-            spread = values.std(ddof=1) / np.sqrt(len(values))
-            half = float(stats.t.ppf(0.975, len(values) - 1) * spread)
-        mean = float(values.mean())
+        mean, half = float(values.mean()), half_width(values)
         out[name] = {"mean": mean, "low": mean - half, "high": mean + half, "unit": one.unit}
     return out
 

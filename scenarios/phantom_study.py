@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy import stats
 
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.forecast import SalesPanel
 from policies.domain.network import Network
 from policies.domain.view import NetworkView
-from policies.phantom import CountSample, PhantomDetector
+from policies.phantom import CountSample, Evidence, PhantomDetector, availability, likeliest
+from scenarios.half_width import half_width
 from scenarios.runner import Job, Policy, Tell, run_jobs
 from scenarios.worlds import WorldSpec, world_network
 from twin.result import Trace
@@ -88,13 +87,14 @@ def _one(
     if not len(countable):
         raise ScenarioInvalid(f"{world.name}: no cell has book stock", field="scenario")
     most = min(counts or max(1, len(countable) // 50), len(countable))
-    detector = PhantomDetector().fitted(view, panel)
-    proposed = detector.counts(view, panel, most)
+    seen = Evidence.of(view, panel)
+    chance = PhantomDetector().fitted_by(seen).chance_by(seen)
+    proposed = likeliest(chance, most)
     rng = np.random.default_rng([world.seed, replication])
     sample = rng.choice(countable, most, replace=False)
-    chance = detector.chance(view, panel).ravel()[sample]
-    book, silence = detector.availability(view, panel)
-    _, corrected = detector.availability(view, panel, CountSample(chance, gone.ravel()[sample]))
+    counted = CountSample(chance.ravel()[sample], gone.ravel()[sample])
+    book, silence = availability(view, chance)
+    _, corrected = availability(view, chance, counted)
     truth = float((final.physical > 0)[stores].mean())
     return {
         "replication": replication,
@@ -130,7 +130,5 @@ def _view(network: Network, final: Opening, day: int) -> NetworkView:
 
 
 def _interval(values: Sequence[float]) -> dict[str, float]:
-    kept: npt.NDArray[np.float64] = np.array(values)
-    half = float(stats.t.ppf(0.975, len(kept) - 1) * kept.std(ddof=1) / np.sqrt(len(kept)))
-    mean = float(kept.mean())
+    mean, half = float(np.mean(values)), half_width(values)
     return {"mean": mean, "low": mean - half, "high": mean + half}

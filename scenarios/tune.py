@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from policies.domain.errors import InvalidInput
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.kpis import kpi, value
 from policies.registry import defaults
+from scenarios.half_width import half_width
 from scenarios.kept_figures import KeptFigures
 from scenarios.runner import Job, Policy, RunJobs, run_jobs
 from scenarios.sampled_search import sampled_search
@@ -336,8 +336,7 @@ def _mean(scores: Sequence[Score], floors: tuple[float, ...]) -> Score:
 
 def _fate(gaps: Sequence[float], indifference: float) -> str:
     """What paired replications say: worse than the leader, equal to it, or not yet known."""
-    mean, count = float(np.mean(gaps)), len(gaps)
-    half = float(stats.t.ppf(0.975, count - 1) * np.std(gaps, ddof=1) / np.sqrt(count))
+    mean, half = float(np.mean(gaps)), half_width(gaps)
     if max(abs(mean - half), abs(mean + half)) <= indifference:
         return "equal"
     return "worse" if mean - half > 0 else "open"

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from policies.domain.errors import StoretwinError
 from policies.domain.facts import DayFacts
 from policies.domain.kpis import kpi, value
 from scenarios.chains import chain_of
 from scenarios.compare import RESAMPLED, compare
+from scenarios.half_width import half_width
 from scenarios.runner import Job, Policy, run_job
 from scenarios.scenario import ScenarioFile, diff, load_scenario
 from scenarios.whole_files import write_whole
@@ -76,9 +76,6 @@ def _state(
     gaps = np.array(
         [float(value(one, b, costs) - value(one, a, costs)) for a, b in zip(*arms, strict=True)]
     )
-    half = None
-    if done > 1:
-        half = stats.t.ppf(0.975, done - 1) * gaps.std(ddof=1) / np.sqrt(done)
     return {
         "state": "running",
         "done": done,
@@ -86,7 +83,7 @@ def _state(
         "seconds_left": seconds / done * (whole - done),
         "headline": HEADLINE,
         "estimate": float(gaps.mean()),
-        "half_width": None if half is None else float(half),
+        "half_width": half_width(gaps) if done > 1 else None,
     }
 
 

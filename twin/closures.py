@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.errors import ScenarioInvalid
-from policies.domain.nearest import nearest
+from policies.domain.nearest import check_in_network
 from policies.domain.network import DAY_SECONDS, Network
 from twin import draws
 from twin.processes import MarkovDisruption
@@ -138,11 +138,6 @@ def stretches(rules: MarkovDisruption, keys: draws.Keys, days: int) -> Bools:
 def _chosen(rules: MarkovDisruption, known: Sequence[str]) -> npt.NDArray[np.int64]:
     """Rows of the names that a disruption is about."""
     for name in rules.names:
-        if name not in known:
-            raise ScenarioInvalid(
-                f"no {rules.target[:-1]} {name!r} in the network",
-                field="disruptions.names",
-                remedy=nearest(name, known, cutoff=0.5, most=8),
-            )
+        check_in_network(rules.target[:-1], name, known, "disruptions.names")
     names = rules.names or known
     return np.array([known.index(name) for name in names], dtype=np.int64)

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.domain.decision import SUPPLIER
-from policies.domain.errors import ScenarioInvalid
-from policies.domain.nearest import nearest
+from policies.domain.nearest import check_in_network
 from policies.domain.network import DAY_SECONDS, IntArray, Network
 from twin import draws
 from twin.goods_rules import Recall
@@ -142,20 +141,10 @@ def goods_of(recall: Recall, network: Network) -> npt.NDArray[np.bool_]:
     out = np.zeros(len(skus.ids), dtype=np.bool_)
     known = {name: i for i, name in enumerate(skus.ids)}
     for name in recall.skus:
-        if name not in known:
-            raise ScenarioInvalid(
-                f"no SKU {name!r} in the network",
-                field="recalls.skus",
-                remedy=nearest(name, skus.ids, cutoff=0.5, most=8),
-            )
+        check_in_network("SKU", name, known, "recalls.skus")
         out[known[name]] = True
     if recall.category:
-        if recall.category not in skus.categories:
-            raise ScenarioInvalid(
-                f"no category {recall.category!r} in the network",
-                field="recalls.category",
-                remedy=nearest(recall.category, skus.categories, cutoff=0.5, most=8),
-            )
+        check_in_network("category", recall.category, skus.categories, "recalls.category")
         out |= skus.category == skus.categories.index(recall.category)
     if recall.sku_share:
         rank = [hashlib.sha256(name.encode()).digest() for name in skus.ids]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from policies.domain.forecast import SalesPanel
 from policies.domain.network import DAY_SECONDS, IntArray
 from policies.domain.view import NetworkView
-from policies.phantom import PhantomDetector
+from policies.phantom import Evidence, PhantomDetector
 from twin.state import State
 
 _YOUNG_DAYS = 28
@@ -55,9 +55,10 @@ class RiskCounts:
         """Rank all stores' records; `view` and `panel` for the phantom rule."""
         network = self.state.network
         if view is not None and panel is not None:
+            seen = Evidence.of(view, panel)
             if self._detector is None or panel.days <= _YOUNG_DAYS:
-                self._detector = PhantomDetector().fitted(view, panel)
-            score = self._detector.chance(view, panel)
+                self._detector = PhantomDetector().fitted_by(seen)
+            score = self._detector.chance_by(seen)
             # Who has just looked need not look again, however silent it is.
             score[day - self._seen_day < _KNOWN_DAYS] = 0.0
         else:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.goods import Skus
-from policies.domain.nearest import nearest
+from policies.domain.nearest import check_in_network
 from policies.domain.network import DAY_SECONDS, LocationKind, Network
 from policies.domain.receipts import ReceiptColumns
 from twin import draws
@@ -267,12 +267,7 @@ def switch_rows(
     matrix = dict(rules.matrix)
     number = {name: k for k, name in enumerate(skus.ids)}
     for name in [*matrix, *(other for row in matrix.values() for other, _ in row)]:
-        if name not in number:
-            raise ScenarioInvalid(
-                f"no SKU {name!r} in the network",
-                field="substitution.matrix",
-                remedy=nearest(name, skus.ids, cutoff=0.5, most=8),
-            )
+        check_in_network("SKU", name, number, "substitution.matrix")
     first, to = [0], []
     share: list[float] = []
     for k, name in enumerate(skus.ids):
@@ -300,11 +295,6 @@ def switch_shares(scenario: Scenario) -> npt.NDArray[np.float64]:
     rules, names = scenario.substitution, scenario.network.skus.categories
     shares = np.full(len(names), float(rules.share))
     for name, share in rules.by_category:
-        if name not in names:
-            raise ScenarioInvalid(
-                f"no category {name!r} in the network",
-                field="substitution.by_category",
-                remedy=nearest(name, names, cutoff=0.5, most=8),
-            )
+        check_in_network("category", name, names, "substitution.by_category")
         shares[names.index(name)] = share
     return shares

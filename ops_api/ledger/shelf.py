@@ -7,14 +7,13 @@ refused: what the book lacks is found (``auto_found``), and someone is asked to 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select, update
 
-from ops_api.bulk import array
+from ops_api.bulk import listed_cells, unlist
 from ops_api.ledger.chain import lock_chains
 from ops_api.ledger.rows import Row, Stamp, count_difference, derived_id, is_real, row
 from ops_api.ledger.schema import COUNT_BASELINES, RESERVATIONS
@@ -60,10 +59,9 @@ class Shelves:
         out = cls(defaultdict(dict), defaultdict(dict), defaultdict(list))
         if not wanted:
             return out
-        places, skus = ([cell[axis] for cell in wanted] for axis in (0, 1))
         stock = []
         for kind, place, sku, lot, first, second in connection.exec_driver_sql(
-            *_shelf_query(connection, places, skus, since)
+            unlist(connection, _SHELVES), (*listed_cells(connection, wanted), since)
         ):
             if kind == "stock":
                 stock.append((place, sku, lot, first, second))
@@ -293,41 +291,17 @@ def _merge(parts: list[tuple[str, int]], lot: str, missing: int) -> list[tuple[s
 
 # Rows of stock are locked in the order of their keys, as every writer takes them.
 _SHELVES = """
-WITH cells AS MATERIALIZED ({cells}), stock AS MATERIALIZED (
+WITH cells AS MATERIALIZED (CELLS(?)), stock AS MATERIALIZED (
     SELECT b.location, b.sku, b.lot, b.on_hand, b.reserved
     FROM balances b JOIN cells c ON b.location = c.location AND b.sku = c.sku
-    WHERE b.condition = 'good' ORDER BY b.location, b.sku, b.lot {lock}
+    WHERE b.condition = 'good' ORDER BY b.location, b.sku, b.lot FOR UPDATE OF b
 )
 SELECT 'stock', location, sku, lot, on_hand, reserved FROM stock
 UNION ALL
 SELECT 'count', b.location, b.sku, '', b.counted_at, 0
 FROM count_baselines b JOIN cells c ON b.location = c.location AND b.sku = c.sku
-WHERE b.counted_at >= {since}
+WHERE b.counted_at >= ?
 UNION ALL
 SELECT 'lot', '', sku, lot, expires_on, CASE WHEN on_hold THEN 1 ELSE 0 END
 FROM lots WHERE sku IN (SELECT sku FROM cells)
 """
-_SHELVES_BY_DIALECT = {
-    "postgresql": _SHELVES.format(
-        cells="SELECT * FROM unnest(%s::text[], %s::text[]) AS c(location, sku)",
-        lock="FOR UPDATE OF b",
-        since="%s",
-    ),
-    "sqlite": _SHELVES.format(
-        cells="SELECT value ->> 0 AS location, value ->> 1 AS sku FROM json_each(?)",
-        lock="",
-        since="?",
-    ),
-}
-
-
-def _shelf_query(
-    connection: Connection, places: list[str], skus: list[str], since: int
-) -> tuple[str, tuple[str | int, ...]]:
-    dialect = connection.dialect.name
-    cells = (
-        (array(places), array(skus))
-        if dialect == "postgresql"
-        else (json.dumps(list(zip(places, skus, strict=True))),)
-    )
-    return _SHELVES_BY_DIALECT[dialect], (*cells, since)

@@ -7,15 +7,14 @@ compare two numbers.
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ops_api.bulk import array
+from ops_api.bulk import listed_cells, unlist
 from ops_api.ledger.rows import transit
 from ops_api.ledger.schema import BALANCES
 from ops_api.ledger.write import Posted
@@ -87,19 +86,29 @@ def queue_needs(connection: Connection, posted: Posted) -> None:
     cells = sorted(cell for cell, difference in posted.changed.items() if difference)
     found: dict[str, list[Level]] = {}
     if cells:
-        for place, *level in connection.exec_driver_sql(*_levels(connection, cells)):
-            found.setdefault(place, []).append(tuple(level))
-    for place, rows in sorted(found.items()):
-        _look(connection, place, rows, posted.recorded_at)
+        rows = connection.exec_driver_sql(
+            unlist(connection, _LEVELS), listed_cells(connection, cells)
+        )
+        for place, *level in rows:
+            found.setdefault(place, []).append(Level(*level))
+    for place, levels in sorted(found.items()):
+        _look(connection, place, levels, posted.recorded_at)
 
 
-Level = tuple[Any, ...]
-"""(SKU, units of the line, whether it is armed, units free, rows with a lot)."""
+class Level(NamedTuple):
+    """Stock of a SKU beside its line: units of both, and rows of stock that have a lot."""
+
+    sku: str
+    line: int
+    is_armed: bool
+    free: int
+    lots: int
+
 
 # Only what may fire or be armed again comes back: of most sales nothing does. Of goods with
 # lots some may not be for sale, which is looked at afterwards.
 _LEVELS = """
-WITH cells AS MATERIALIZED ({cells}), levels AS (
+WITH cells AS MATERIALIZED (CELLS(?)), levels AS (
     SELECT s.location, s.sku, s.units, s.is_armed,
         coalesce(sum(b.on_hand - b.reserved), 0) AS free,
         count(CASE WHEN b.lot <> '' THEN 1 END) AS lots
@@ -113,35 +122,23 @@ SELECT * FROM levels WHERE lots > 0 OR is_armed = (free < units) ORDER BY locati
 """
 
 
-def _levels(connection: Connection, cells: list[tuple[str, str]]) -> tuple[str, tuple[Any, ...]]:
-    if connection.dialect.name == "postgresql":
-        told = "SELECT * FROM unnest(%s::text[], %s::text[]) AS c(location, sku)"
-        columns = tuple(array([cell[axis] for cell in cells]) for axis in (0, 1))
-        return _LEVELS.format(cells=told), columns
-    told = "SELECT value ->> 0 AS location, value ->> 1 AS sku FROM json_each(?)"
-    return _LEVELS.format(cells=told), (json.dumps(cells),)
-
-
-def _look(connection: Connection, place: str, rows: list[Level], now: int) -> None:
+def _look(connection: Connection, place: str, levels: list[Level], now: int) -> None:
     """Fire lines that were crossed, arm those that are clear again."""
     # Goods followed by lot alone can lie there and not be for sale: nobody else waits for this.
-    followed = [row[0] for row in rows if row[4]]
+    followed = [level.sku for level in levels if level.lots]
     if followed:
         gone = blocked_here(connection, place, followed, now)
-        rows = [(*row[:3], row[3] - gone.get(row[0], 0)) for row in rows]
-    low = [row for row in rows if row[2] and row[3] < row[1]]
-    clear = [row[0] for row in rows if not row[2] and row[3] >= row[1] * (1 + REARM_SHARE)]
+        levels = [one._replace(free=one.free - gone.get(one.sku, 0)) for one in levels]
+    low = [one for one in levels if one.is_armed and one.free < one.line]
+    clear = [
+        one.sku for one in levels if not one.is_armed and one.free >= one.line * (1 + REARM_SHARE)
+    ]
     if low:
-        road = _road(connection, place, [row[0] for row in low])
-        low = [row for row in low if row[3] + road.get(row[0], 0) < row[1]]
+        road = _road(connection, place, [one.sku for one in low])
+        low = [one for one in low if one.free + road.get(one.sku, 0) < one.line]
     if low:
-        _queue(
-            connection,
-            place,
-            [(sku, int(units), int(level)) for sku, units, _, level, *_ in low],
-            now,
-        )
-        _arm(connection, place, [row[0] for row in low], is_armed=False)
+        _queue(connection, place, low, now)
+        _arm(connection, place, [one.sku for one in low], is_armed=False)
     if clear:
         _arm(connection, place, clear, is_armed=True)
 
@@ -165,18 +162,18 @@ def _road(connection: Connection, place: str, skus: list[str]) -> dict[str, int]
     return {sku: int(units) for sku, units in connection.execute(query)}
 
 
-def _queue(connection: Connection, place: str, low: list[tuple[str, int, int]], now: int) -> None:
+def _queue(connection: Connection, place: str, low: list[Level], now: int) -> None:
     rows: list[dict[str, Any]] = [
         {
             "location": place,
-            "sku": sku,
+            "sku": one.sku,
             "queued_at": now,
             "state": "open",
-            "level": level,
-            "line": units,
-            "open_for": f"{place}|{sku}",
+            "level": int(one.free),
+            "line": one.line,
+            "open_for": f"{place}|{one.sku}",
         }
-        for sku, units, level in low
+        for one in low
     ]
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(DECISION_QUEUE).on_conflict_do_nothing(index_elements=["open_for"])

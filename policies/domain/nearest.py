@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from policies.domain.errors import ScenarioInvalid
 
 
 def nearest(
@@ -19,3 +21,19 @@ def nearest(
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
     return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names[:most])}"
+
+
+def check_in_network(kind: str, name: str, known: Collection[str], field: str) -> None:
+    """A scenario's name of a SKU, category, lane, ... that the network must have.
+
+    Raises
+    ------
+    ScenarioInvalid
+        With the nearest known name.
+    """
+    if name not in known:
+        raise ScenarioInvalid(
+            f"no {kind} {name!r} in the network",
+            field=field,
+            remedy=nearest(name, known, cutoff=0.5, most=8),
+        )
