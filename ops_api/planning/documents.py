@@ -14,7 +14,7 @@ from ops_api.planning.wallclock import WallClock
 from policies.domain.decision import Decision, LineKind, ProposalLines, Route
 from policies.domain.network import Network
 from policies.domain.view import NetworkView
-from policies.replenishment.levels import warehouse_demand_per_day
+from policies.explain import explain
 
 Ints = npt.NDArray[np.int64]
 
@@ -41,8 +41,15 @@ class PlanHead:
     need_detected_at: int
 
 
-def plan_rows(view: NetworkView, decision: Decision, head: PlanHead) -> PlanRows:
-    """Proposals by lane (and by supplier), and the routes that carry them."""
+def plan_rows(
+    view: NetworkView, decision: Decision, head: PlanHead, cents_per_km: float = 0.0
+) -> PlanRows:
+    """Proposals by lane (and by supplier), and the routes that carry them.
+
+    Parameters
+    ----------
+    cents_per_km : what driving costs, shared by the lines of a tour by their mass
+    """
     network = view.network
     clock = WallClock(network)
     out = PlanRows()
@@ -63,7 +70,8 @@ def plan_rows(view: NetworkView, decision: Decision, head: PlanHead) -> PlanRows
             )
     lines = decision.lines
     if len(lines):
-        _add_proposals(out, view, lines, head, carried, clock)
+        numbers = _numbers(view, decision, cents_per_km)
+        _add_proposals(out, view, lines, numbers, head, carried, clock)
     return out
 
 
@@ -71,13 +79,13 @@ def _add_proposals(
     out: PlanRows,
     view: NetworkView,
     lines: ProposalLines,
+    numbers: dict[str, list[Any]],
     head: PlanHead,
     carried: dict[tuple[int, int], list[tuple[str, int]]],
     clock: WallClock,
 ) -> None:
     network = view.network
     group, order = _groups(lines, network, carried)
-    numbers = _numbers(view, lines)
     first = np.flatnonzero(np.concatenate([[True], np.diff(group[order]) != 0]))
     mass = network.skus.mass_g[lines.sku].astype(np.float64) * lines.quantity / 1e3
     worth = network.skus.unit_cost_cents[lines.sku].astype(np.int64) * lines.quantity
@@ -123,7 +131,7 @@ def _add_proposals(
                 "quantity": int(lines.quantity[row]),
                 "decided_quantity": None,
                 "reason": int(lines.reason[row]),
-                **{key: int(value[row]) for key, value in numbers.items()},
+                **{key: value[row] for key, value in numbers.items()},
             }
             for i, row in enumerate(rows.tolist())
         ]
@@ -163,22 +171,26 @@ def _groups(
     return group, np.argsort(group, kind="stable")
 
 
-def _numbers(view: NetworkView, lines: ProposalLines) -> dict[str, Ints]:
-    """What stands beside each line: available, on order, expected demand of a day."""
+def _numbers(view: NetworkView, decision: Decision, cents_per_km: float) -> dict[str, list[Any]]:
+    """What stands beside each line, by column; what nobody knows is left out."""
+    lines = decision.lines
     cell = (lines.destination, lines.sku)
-    demand = np.zeros(len(lines), dtype=np.int64)
-    if view.forecast is not None:
-        per_day = view.forecast.level[cell].astype(np.float64)
-        # A warehouse sells what its stores sell; its own forecast is empty.
-        stores = warehouse_demand_per_day(view)
-        bought = (lines.kind == LineKind.PURCHASE) & (lines.destination < len(stores))
-        per_day[bought] += stores[lines.destination[bought], lines.sku[bought]]
-        demand = np.rint(per_day * 1e3).astype(np.int64)
-    return {
-        "on_hand": view.available[cell].astype(np.int64),
-        "on_order": view.on_order[cell].astype(np.int64),
-        "demand_milli_per_day": demand,
+    worth = view.network.skus.unit_cost_cents[lines.sku].astype(np.int64) * lines.quantity
+    out = {
+        "on_hand": view.available[cell].astype(np.int64).tolist(),
+        "on_order": view.on_order[cell].astype(np.int64).tolist(),
+        "demand_milli_per_day": [0] * len(lines),
+        "value_cents": worth.tolist(),
     }
+    if view.forecast is not None:
+        told = explain(view, decision, cents_per_km)
+        out |= {
+            "demand_milli_per_day": np.rint(told.demand_per_day * 1e3).astype(np.int64).tolist(),
+            "risk_before": told.risk_before.round(4).tolist(),
+            "risk_after": told.risk_after.round(4).tolist(),
+            "freight_cents": told.freight_cents.round(1).tolist(),
+        }
+    return out
 
 
 def _supplier(network: Network, sku: int) -> str:

@@ -264,6 +264,8 @@ class _Desk:
                 on_hand=available,
                 on_order=int(self.book.on_order[place, sku]),
                 demand_milli_per_day=int(np.rint(self.level[place, sku] * 1e3)),
+                value_cents=int(skus.unit_cost_cents[sku]) * offer.units,
+                freight_cents=round(offer.cents, 1),
             )
         )
         announce(

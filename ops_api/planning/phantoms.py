@@ -1,38 +1,123 @@
-"""Shelves that are silent for too long: the counts a night asks for."""
+"""Shelves that are silent for too long: counts to ask for, and availability without them."""
 
 from __future__ import annotations
 
-from ops_api.tasks.service import COUNT, TaskDraft
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete, func, insert, select
+
+from ops_api.planning.tables import AVAILABILITY
+from ops_api.tasks.service import COUNT, TaskDraft, open_tasks
 from policies.domain.forecast import SalesPanel
 from policies.domain.view import NetworkView
-from policies.phantom import Evidence, PhantomDetector, days_without_sale, likeliest
+from policies.phantom import Evidence, Floats, PhantomDetector, days_without_sale, likeliest
 
 LEAST_CHANCE = 0.25
 """One count in four finds a phantom at least; a clerk who finds none stops believing."""
 
 
-def suspects(view: NetworkView, panel: SalesPanel, per_store: int) -> list[TaskDraft]:
-    """Count tasks for the likeliest phantoms, at most so many a store.
+@dataclass(frozen=True)
+class Silence:
+    """What the shelves that sell nothing say, on the evening a forecast is made.
 
-    Each says why: ``chance`` that nothing is there, ``days_silent`` since the last sale, and
-    ``book``, the units the book shows.
+    Attributes
+    ----------
+    view : NetworkView
+    panel : SalesPanel, of at least one day
+    chance : (L, K) float64 that the book's stock is not there
     """
-    if per_store < 1 or panel.days == 0:
-        return []
-    seen = Evidence.of(view, panel)
-    chance = PhantomDetector().fitted_by(seen).chance_by(seen)
-    places, skus = view.network.locations.ids, view.network.skus.ids
-    silent = days_without_sale(panel)
-    left = dict.fromkeys(range(len(places)), per_store)
-    out = []
-    for place, sku, odds in likeliest(chance, int((chance >= LEAST_CHANCE).sum())):
-        if left[place]:
-            left[place] -= 1
-            payload = {
-                "cause": "silent",
-                "chance": round(odds, 3),
-                "days_silent": int(silent[place, sku]),
-                "book": int(view.on_hand[place, sku]),
+
+    view: NetworkView
+    panel: SalesPanel
+    chance: Floats
+
+    @classmethod
+    def of(cls, view: NetworkView, panel: SalesPanel | None) -> Silence | None:
+        """None where nothing was recorded yet."""
+        if panel is None or panel.days == 0:
+            return None
+        seen = Evidence.of(view, panel)
+        return cls(view, panel, PhantomDetector().fitted_by(seen).chance_by(seen))
+
+    def suspects(self, per_store: int) -> list[TaskDraft]:
+        """Count tasks for the likeliest phantoms, at most so many a store.
+
+        Each says why: ``chance`` that nothing is there, ``days_silent`` since the last sale, and
+        ``book``, the units the book shows.
+        """
+        places, skus = self.view.network.locations.ids, self.view.network.skus.ids
+        silent = days_without_sale(self.panel)
+        left = dict.fromkeys(range(len(places)), max(per_store, 0))
+        out = []
+        enough = int((self.chance >= LEAST_CHANCE).sum())
+        for place, sku, odds in likeliest(self.chance, enough):
+            if left[place]:
+                left[place] -= 1
+                payload = {
+                    "cause": "silent",
+                    "chance": round(odds, 3),
+                    "days_silent": int(silent[place, sku]),
+                    "book": int(self.view.on_hand[place, sku]),
+                }
+                out.append(TaskDraft(COUNT, places[place], skus[sku], payload=payload))
+        return out
+
+    def estimates(self) -> list[dict[str, Any]]:
+        """Rows of the stores: cells listed, in stock by the book, and phantoms among these."""
+        network = self.view.network
+        stocked = network.listed & (self.view.on_hand > 0)
+        return [
+            {
+                "location": network.locations.ids[place],
+                "listed": int(network.listed[place].sum()),
+                "stocked": int(stocked[place].sum()),
+                "phantoms": float(self.chance[place][stocked[place]].sum()),
             }
-            out.append(TaskDraft(COUNT, places[place], skus[sku], payload=payload))
-    return out
+            for place in network.stores.tolist()
+        ]
+
+    def write(self, connection: Connection, per_store: int, cause: str, at: int) -> None:
+        """Open the counts, and keep the estimates under the view's business day."""
+        open_tasks(connection, self.suspects(per_store), at=at, cause=cause)
+        day = self.view.day
+        connection.execute(delete(AVAILABILITY).where(AVAILABILITY.c.business_day == day))
+        rows = [row | {"business_day": day, "recorded_at": at} for row in self.estimates()]
+        if rows:
+            connection.execute(insert(AVAILABILITY), rows)
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Share of listed cells with stock at a day's end, by the book and less likely phantoms.
+
+    Attributes
+    ----------
+    business_day : int, number on the network's calendar
+    book, corrected : float, shares; NaN where nothing is listed
+    """
+
+    business_day: int
+    book: float
+    corrected: float
+
+
+def latest_estimates(connection: Connection, reach: frozenset[str] | None) -> list[Any]:
+    """Rows of the last evening that has estimates, of places within reach, by location."""
+    a = AVAILABILITY.c
+    last = select(func.max(a.business_day)).scalar_subquery()
+    found = select(AVAILABILITY).where(a.business_day == last).order_by(a.location)
+    if reach is not None:
+        found = found.where(a.location.in_(sorted(reach)))
+    return list(connection.execute(found))
+
+
+def availability(rows: list[Any]) -> Availability | None:
+    """Of all `rows` together; None where there are none."""
+    if not rows:
+        return None
+    listed = sum(row.listed for row in rows) or np.nan
+    stocked, phantoms = sum(row.stocked for row in rows), sum(row.phantoms for row in rows)
+    book, corrected = float(stocked / listed), float((stocked - phantoms) / listed)
+    return Availability(rows[0].business_day, book, corrected)

@@ -26,7 +26,7 @@ from ops_api.planning.documents import PlanHead, PlanRows, plan_rows
 from ops_api.planning.executor import accept_small
 from ops_api.planning.facts import pack_forecast, unpack_forecast
 from ops_api.planning.ledger_columns import LedgerReader
-from ops_api.planning.phantoms import suspects
+from ops_api.planning.phantoms import Silence
 from ops_api.planning.recent import recent_tours
 from ops_api.planning.releases import ACTIVE, PILOT, SHADOW, checked, releases_in
 from ops_api.planning.safety import safety_units, store_lines
@@ -41,7 +41,6 @@ from ops_api.planning.tables import (
 from ops_api.planning.view import panel_from_sql, view_from_sql
 from ops_api.quality.rules import Finding
 from ops_api.quality.service import blocked, keep_counts, left_out
-from ops_api.tasks.service import open_tasks
 from ops_api.transfers.documents import PLANNER
 from policies.bundle import PolicyBundle
 from policies.domain.decision import Decision
@@ -237,12 +236,10 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
             recent_routes=_recent(connection, night, bundle),
         )
     decision = bundle.decide(view)
-    counts = []
-    if panel is not None and release.state == ACTIVE:
-        counts = suspects(view, panel, night.rules.silent_counts)
+    silence = Silence.of(view, panel) if release.state == ACTIVE else None
     state = "shadow" if release.state == SHADOW else "open"
     head = PlanHead(plan_id, release.id, state, "nightly", night.now, night.now)
-    rows = plan_rows(view, decision, head)
+    rows = plan_rows(view, decision, head, bundle.loading.cents_per_km)
     if release.state == SHADOW:
         rows.routes, rows.stops = [], []
         for proposal in rows.proposals:
@@ -254,7 +251,8 @@ def _make(night: _Night, release: Any, plan_id: str, pilots: BoolArray, started:
             _expire(connection, plan_id, release.id, night.now)
         if release.state == ACTIVE:
             store_lines(connection, night.network, safety_units(forecast, night.network))
-        open_tasks(connection, counts, at=night.now, cause=plan_id)
+        if silence is not None:
+            silence.write(connection, night.rules.silent_counts, plan_id, night.now)
         _write(connection, rows)
         keep_counts(connection, found, night.now)
         _say_left_out(connection, plan_id, found)

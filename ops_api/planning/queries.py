@@ -13,6 +13,7 @@ from ops_api.clock import iso
 from ops_api.planning.executor import proposal_lines
 from ops_api.planning.facts import PROMISE, kept_facts
 from ops_api.planning.live import live_of
+from ops_api.planning.phantoms import availability, latest_estimates
 from ops_api.planning.schemas import KpiQuery, ProposalQuery, RouteQuery
 from ops_api.planning.tables import (
     DECISION_QUEUE,
@@ -84,7 +85,16 @@ def _line(row: Any, tour: str) -> dict[str, Any]:
     demand = row.demand_milli_per_day / 1_000
     before = row.on_hand + row.on_order
     covers = _days(before, demand), _days(before + row.quantity, demand)
-    numbers = LineNumbers(row.quantity, row.reason, demand, *covers, truck=tour)
+    numbers = LineNumbers(
+        row.quantity,
+        row.reason,
+        demand,
+        *covers,
+        row.risk_before,
+        row.risk_after,
+        row.value_cents,
+        truck=tour,
+    )
     return {
         "line": row.line,
         "sku": row.sku,
@@ -96,6 +106,10 @@ def _line(row: Any, tour: str) -> dict[str, Any]:
         "demand_per_day": demand,
         "cover_before_days": covers[0],
         "cover_after_days": covers[1],
+        "risk_before": row.risk_before,
+        "risk_after": row.risk_after,
+        "value_cents": row.value_cents,
+        "freight_cents": row.freight_cents,
         "sentence": {language: sentence(numbers, language) for language in ("zh", "en")},
     }
 
@@ -189,6 +203,30 @@ def kpi_table(
             item |= {"p10": _plain(band[0]), "p90": _plain(band[1])}
         out["kpis"].append(item)
     return out
+
+
+def availability_table(connection: Connection, reach: frozenset[str] | None) -> dict[str, Any]:
+    """Stores within reach and all of them together; empty before the first forecast."""
+    rows = latest_estimates(connection, reach)
+    whole = availability(rows)
+    if whole is None:
+        return {"business_day": None, "book": None, "corrected": None, "stores": []}
+    stores = [(row, availability([row])) for row in rows]
+    return {
+        "business_day": whole.business_day,
+        "book": _plain(whole.book),
+        "corrected": _plain(whole.corrected),
+        "stores": [
+            {
+                **{name: getattr(row, name) for name in ("location", "listed", "stocked")},
+                "phantoms": round(row.phantoms, 2),
+                "book": _plain(one.book),
+                "corrected": _plain(one.corrected),
+            }
+            for row, one in stores
+            if one is not None
+        ],
+    }
 
 
 def _wanted(name: str) -> list[Kpi]:

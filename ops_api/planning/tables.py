@@ -100,6 +100,18 @@ FORECASTS = Table(
     Column("content", LargeBinary, nullable=False),
     UniqueConstraint("release_id", "issued_day"),
 )
+AVAILABILITY = Table(
+    "availability_estimates",
+    METADATA,
+    Column("business_day", Integer, primary_key=True),
+    Column("location", ID, primary_key=True),
+    # Cells (SKUs of the place) that are listed, and that have stock in the book.
+    Column("listed", Integer, nullable=False),
+    Column("stocked", Integer, nullable=False),
+    # Of these, as many are not there as is to be expected by their silence.
+    Column("phantoms", Float, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)
 PROPOSALS = Table(
     "proposals",
     METADATA,
@@ -141,6 +153,11 @@ PROPOSAL_LINES = Table(
     Column("on_hand", Integer, nullable=False),
     Column("on_order", Integer, nullable=False),
     Column("demand_milli_per_day", BigInteger, nullable=False),
+    # What the decision knew beside: NULL where it had no forecast, or was made out of turn.
+    Column("risk_before", Float),
+    Column("risk_after", Float),
+    Column("value_cents", BigInteger),
+    Column("freight_cents", Float),
     sqlite_with_rowid=False,
 )
 ROUTES = Table(

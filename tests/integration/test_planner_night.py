@@ -55,6 +55,8 @@ def test_a_night_writes_proposals_with_numbers_and_routes_with_stops(rig):
         assert line["quantity"] > 0
         assert line["demand_per_day"] > 0
         assert line["cover_after_days"] > line["cover_before_days"]
+        assert 0 <= line["risk_after"] <= line["risk_before"] <= 1
+        assert line["value_cents"] > 0
         assert f"{line['quantity']} units" in line["sentence"]["en"]
         assert f"补 {line['quantity']} 件" in line["sentence"]["zh"]
         assert line["reason"] in {"below_base_stock", "below_reorder_point", "shared_shortage"}

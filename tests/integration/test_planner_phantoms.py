@@ -75,3 +75,26 @@ def test_a_store_is_asked_for_no_more_than_the_rule_says(rig):
 def test_no_counts_are_asked_for_where_the_rule_is_0(rig):
     plan(rig.engine, rig.clock.now, rules=PlanRules(silent_counts=0))
     assert counts(rig) == {}
+
+
+def test_availability_is_told_by_the_book_and_without_likely_phantoms(rig):
+    plan(rig.engine, rig.clock.now)
+    told = rig.get("boss", "/availability").json
+    by_store = {one["location"]: one for one in told["stores"]}
+    network = rig.network
+    row = network.location_index(STORE)
+    assert by_store[STORE]["listed"] == int(network.listed[row].sum())
+    # Both silent shelves are in the book; hardly anything else is missed.
+    assert 1.0 < by_store[STORE]["phantoms"] <= 2.5
+    others = [one["phantoms"] for name, one in by_store.items() if name != STORE]
+    assert max(others) < 0.5
+    missing, listed = (sum(one[key] for one in told["stores"]) for key in ("phantoms", "listed"))
+    assert told["book"] - told["corrected"] == pytest.approx(missing / listed, abs=1e-3)
+
+
+def test_a_manager_sees_the_estimate_of_her_store_alone(rig):
+    assert rig.get("boss", "/availability").json["stores"] == []
+    plan(rig.engine, rig.clock.now)
+    seen = rig.get("manager1", "/availability").json["stores"]
+    assert [one["location"] for one in seen] == [STORE]
+    assert rig.get("clerk1", "/availability").status_code == 403
