@@ -20,6 +20,8 @@ from scenarios.scenario import ScenarioFile, load_scenario
 from scenarios.tune import Study
 from scenarios.worlds import WorldSpec
 
+NOTHING = "none"
+"""In a study's space: the parameter is not set (no penalty, no limit)."""
 # section -> key -> (types, default); a default of None must be given
 KEYS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
     "": {
@@ -197,9 +199,15 @@ def _filled(given: dict[str, Any], section: str, source: str) -> dict[str, Any]:
             raise ScenarioInvalid(
                 f"{source} lacks {prefix}{key}", field=prefix + key, row=source, remedy="set it"
             )
+    filled = {key: given.get(key, default) for key, (_, default) in known.items()}
     if section == "":
         _check_space(given["space"], source)
-    return {key: given.get(key, default) for key, (_, default) in known.items()}
+        # TOML has no word for nothing, and "no limit" has to be among the values.
+        filled["space"] = {
+            name: [None if one == NOTHING else one for one in values]
+            for name, values in given["space"].items()
+        }
+    return filled
 
 
 def _check_space(space: dict[str, Any], source: str) -> None:
