@@ -11,6 +11,7 @@ from policies.domain.errors import InvalidInput, ReleaseRefused, ScenarioInvalid
 from policies.release import read_release
 from scenarios.chains import chain_of
 from scenarios.commands import promote_command, tune_command
+from scenarios.final import load_final
 from scenarios.kept_figures import KeptFigures
 from scenarios.promote import half_safety, null_pair, stress_worlds
 from scenarios.runner import Job, Policy, RunFailed, run_job, run_jobs
@@ -315,3 +316,24 @@ def test_an_arm_does_not_change_by_the_company_it_keeps(at_desk):
 def test_the_library_is_what_a_study_builds_on():
     """Its scenario's policy is the incumbent."""
     assert load_scenario("base").policy().name == "incumbent"
+
+
+def test_a_study_can_try_a_parameter_that_is_not_set(at_desk):
+    """TOML has no word for nothing."""
+    old = "[weeks]"
+    new = 'drop_penalty = ["none", 10.0]\n\n[weeks]'
+    found = load_study(edited(at_desk, "penalty", (old, new)))
+    assert found.values["space"]["drop_penalty"] == [None, 10.0]
+
+
+@pytest.mark.parametrize(
+    "source", sorted((ROOT / "docs/studies").glob("*.toml")), ids=lambda p: p.stem
+)
+def test_every_file_of_the_documented_studies_is_still_valid(source):
+    kept = tomllib.loads(source.read_text(encoding="utf-8"))
+    if "space" in kept:
+        assert load_study(source).name == kept["name"]
+    elif "arms" in kept:
+        assert load_final(source).name == kept["name"]
+    else:
+        assert load_scenario(source).name == kept["name"]
