@@ -14,9 +14,9 @@ from bokeh.server.server import Server
 from flask import Flask
 from tornado.web import FallbackHandler, RequestHandler
 from tornado.websocket import WebSocketHandler
-from tornado.wsgi import WSGIContainer
 
 from ui.access import THEME_COOKIE
+from ui.container import OneTrip
 from ui.plots import load_backend
 from ui.shell import Visit
 from ui.theme import tokens
@@ -128,7 +128,7 @@ def start(
 
         return open_page
 
-    container = WSGIContainer(wsgi or site, executor=ThreadPoolExecutor(THREADS, "flask"))
+    container = OneTrip(wsgi or site, executor=ThreadPoolExecutor(THREADS, "flask"))
     allowed = [f"localhost:{port}", f"127.0.0.1:{port}", *origins] if port else ["*"]
     return pn.serve(
         {PATHS[name].lstrip("/"): opened(make, PATHS[name]) for name, make in pages.items()},
