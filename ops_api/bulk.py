@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -25,6 +26,8 @@ from sqlalchemy import (
     func,
     select,
 )
+
+from ops_api.wire import ask, tell
 
 Rows = Sequence[dict[str, Any]]
 Piece = tuple[str, Any]
@@ -71,9 +74,7 @@ def inserted(
     conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {change}" if change else ""
     if connection.dialect.name == "postgresql":
         return [(_insert(table, names) + conflict, columns_of(rows, names))]
-    holes = ", ".join(f":{name}" for name in names)
-    text = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({holes}){conflict}"  # noqa: S608
-    return [(text, list(rows))]
+    return [(_single(table, names) + conflict, list(map(itemgetter(*names), rows)))]
 
 
 def write_pieces(connection: Connection, pieces: Sequence[Piece]) -> list[int]:
@@ -81,13 +82,20 @@ def write_pieces(connection: Connection, pieces: Sequence[Piece]) -> list[int]:
 
     They see the tables as they were before, and no two may change the same row.
     """
-    if connection.dialect.name != "postgresql" or len(pieces) < 2:
-        return [int(connection.exec_driver_sql(*piece).rowcount) for piece in pieces]
-    named = ", ".join(f"w{i} AS ({text} RETURNING 1)" for i, (text, _) in enumerate(pieces))
-    counts = ", ".join(f"(SELECT count(*) FROM w{i})" for i in range(len(pieces)))  # noqa: S608
+    if connection.dialect.name != "postgresql":
+        return [tell(connection, text, rows) for text, rows in pieces]
+    if not pieces:
+        return []
+    text = _together(tuple(text for text, _ in pieces))
     parameters = tuple(value for _, values in pieces for value in values)
-    done = connection.exec_driver_sql(f"WITH {named} SELECT {counts}", parameters)
-    return list(done.one())
+    return list(ask(connection, text, parameters)[0])
+
+
+@lru_cache(maxsize=512)
+def _together(texts: tuple[str, ...]) -> str:
+    named = ", ".join(f"w{i} AS ({text} RETURNING 1)" for i, text in enumerate(texts))
+    counts = ", ".join(f"(SELECT count(*) FROM w{i})" for i in range(len(texts)))  # noqa: S608
+    return f"WITH {named} SELECT {counts}"
 
 
 def columns_of(rows: Rows, names: Sequence[str]) -> tuple[str, ...]:
@@ -126,18 +134,27 @@ def listed(connection: Connection, values: Sequence[Any]) -> str:
     return array(values) if connection.dialect.name == "postgresql" else json.dumps(values)
 
 
-def listed_cells(connection: Connection, cells: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """(location, SKU) pairs as the parameters of one ``CELLS(?)``; see :func:`unlist`."""
+def listed_cells(
+    connection: Connection, cells: Sequence[tuple[str, str]], units: Mapping[Any, int] | None = None
+) -> tuple[str, ...]:
+    """(location, SKU) pairs as the parameters of one ``CELLS(?)``; see :func:`unlist`.
+
+    Parameters
+    ----------
+    units : a number that goes with some pairs; 0 with the others
+    """
+    known = units or {}
+    rows = [(place, sku, known.get((place, sku), 0)) for place, sku in cells]
     if connection.dialect.name == "postgresql":
-        return array([place for place, _ in cells]), array([sku for _, sku in cells])
-    return (json.dumps(cells),)
+        return tuple(array([row[axis] for row in rows]) for axis in range(3))
+    return (json.dumps(rows),)
 
 
 def unlist(connection: Connection, text: str) -> str:
     """A statement for this database: ``ANY(?)`` takes a list of text, ``FOR UPDATE`` locks.
 
-    ``CELLS(?)`` is a query of ``location`` and ``sku``. ``?`` is a parameter everywhere. SQLite
-    has one writer and knows no locks on rows.
+    ``CELLS(?)`` is a query of ``location``, ``sku`` and ``told``, the number with them. ``?``
+    is a parameter everywhere. SQLite has one writer and knows no locks on rows.
     """
     return _told(connection.dialect.name, text)
 
@@ -145,10 +162,12 @@ def unlist(connection: Connection, text: str) -> str:
 @cache
 def _told(dialect: str, text: str) -> str:
     if dialect == "postgresql":
-        cells = "SELECT * FROM unnest(?::text[], ?::text[]) AS c(location, sku)"
+        cells = "SELECT * FROM unnest(?::text[], ?::text[], ?::bigint[]) AS c(location, sku, told)"
         text = text.replace("CELLS(?)", cells).replace("ANY(?)", "ANY(?::text[])")
         return text.replace("?", "%s")
-    cells = "SELECT value ->> 0 AS location, value ->> 1 AS sku FROM json_each(?)"
+    cells = (
+        "SELECT value ->> 0 AS location, value ->> 1 AS sku, value ->> 2 AS told FROM json_each(?)"
+    )
     text = text.replace("CELLS(?)", cells).replace(
         "= ANY(?)", "IN (SELECT value FROM json_each(?))"
     )
@@ -158,6 +177,12 @@ def _told(dialect: str, text: str) -> str:
 def arrays(table: Table, names: Sequence[str]) -> str:
     """``%s::text[], …``: the parameters of an unnest, typed as the table's columns are."""
     return ", ".join(f"%s::{_type(table, name)}[]" for name in names)
+
+
+@cache
+def _single(table: Table, names: tuple[str, ...]) -> str:
+    holes = ", ".join("?" * len(names))
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({holes})"  # noqa: S608
 
 
 @cache

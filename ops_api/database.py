@@ -33,6 +33,12 @@ _LEFT_AT, _FRESH_S = "storetwin_left_at", 0.5
 # Tables that write each hour are small when a statement is first planned: a plan kept from
 # then would read them whole for weeks. Planning anew costs 0.1 ms; disks seek for free now.
 _PLANS = "-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1"
+# Where each statement is known, reaches its rows by an index and runs hundreds of times a second,
+# planning is most of the work. With no choice left but the index a kept plan can't turn bad.
+_KEPT_PLANS = (
+    "-c plan_cache_mode=force_generic_plan -c random_page_cost=1.1 -c jit=off "
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+)
 # The server is away, full or shutting down (08, 53, 57P0x), or a lock was not to be had.
 _GONE_CLASSES = frozenset({"08", "53"})
 _GONE_STATES = frozenset({"55P03", "57P01", "57P02", "57P03"})
@@ -65,17 +71,37 @@ def make_engine(url: str, *, busy_timeout_ms: int = 5_000) -> Engine:
     return engine
 
 
-def _postgresql(url: str, busy_timeout_ms: int) -> Engine:
+def engine_of_writers(engine: Engine, *, busy_timeout_ms: int = 5_000) -> Engine:
+    """An engine on the same database for the statements of :mod:`ops_api.bulk` alone.
+
+    On PostgreSQL its connections keep the plans of statements; it ends with `engine`. SQLite
+    has one writer and plans nothing anew: there it is `engine` itself.
+    """
+    if engine.dialect.name == "sqlite":
+        return engine
+    url = engine.url.render_as_string(hide_password=False)
+    out = _postgresql(url, busy_timeout_ms, plans=_KEPT_PLANS, pool_size=2)
+
+    @event.listens_for(engine, "engine_disposed")
+    def _end(_engine: Engine) -> None:
+        out.dispose()
+
+    return out
+
+
+def _postgresql(
+    url: str, busy_timeout_ms: int, *, plans: str = _PLANS, pool_size: int = 16
+) -> Engine:
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
-        pool_size=16,
+        pool_size=pool_size,
         max_overflow=16,
         pool_timeout=busy_timeout_ms / 1000,
         pool_use_lifo=True,
         connect_args={
             "connect_timeout": 5,
-            "options": f"-c lock_timeout={busy_timeout_ms} -c timezone=UTC {_PLANS}",
+            "options": f"-c lock_timeout={busy_timeout_ms} -c timezone=UTC {plans}",
         },
     )
 

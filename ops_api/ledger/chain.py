@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from ops_api.bulk import Piece, inserted, listed, unlist, write_pieces
 from ops_api.ledger.schema import CHAIN_HEADS
+from ops_api.wire import ask
 
 GENESIS = "0" * 64
 MOVEMENT_FIELDS = (
@@ -99,7 +100,7 @@ ORDER BY substr(chain, 1, 6) = 'audit:', chain FOR UPDATE
 def read_heads(connection: Connection, names: Sequence[str]) -> Heads:
     """Heads of these chains, locked until the transaction ends."""
     parameters = (listed(connection, list(names)),)
-    found = connection.exec_driver_sql(unlist(connection, LOCKED_HEADS), parameters)
+    found = ask(connection, unlist(connection, LOCKED_HEADS), parameters)
     return {chain: (seq, sha) for chain, seq, sha in found}
 
 

@@ -8,7 +8,7 @@ refused: what the book lacks is found (``auto_found``), and someone is asked to 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select, update
@@ -18,6 +18,7 @@ from ops_api.ledger.chain import lock_chains
 from ops_api.ledger.rows import Row, Stamp, count_difference, derived_id, is_real, row
 from ops_api.ledger.schema import COUNT_BASELINES, RESERVATIONS
 from ops_api.ledger.write import Key
+from ops_api.wire import ask
 from policies.domain.ledger import MovementKind
 
 Cell = tuple[str, str]
@@ -34,6 +35,8 @@ class Shelves:
     counted : per cell, sorted times of posted counts
     lots : (last day, whether it is on hold) of the lots that are known, by (sku, lot)
     short : cells where something was sold that the book did not have
+    near : cells that may cross their safety line if as much as was told goes out; None where
+        nothing was told
     """
 
     on_hand: dict[Cell, dict[str, int]]
@@ -42,15 +45,23 @@ class Shelves:
     rows: list[Row] = field(default_factory=list)
     short: set[Cell] = field(default_factory=set)
     lots: dict[tuple[str, str], tuple[int | None, bool]] = field(default_factory=dict)
+    near: set[Cell] | None = None
 
     @classmethod
     def read(
-        cls, connection: Connection, cells: Iterable[Cell], since: int, *, is_locked: bool = False
+        cls,
+        connection: Connection,
+        cells: Iterable[Cell],
+        since: int,
+        *,
+        going: Mapping[Cell, int] | None = None,
+        is_locked: bool = False,
     ) -> Shelves:
         """Shelves of `cells`; counts from `since` on.
 
         Parameters
         ----------
+        going : the most units that will go out of each cell, where nothing comes in
         is_locked : the places' chains are locked already
         """
         wanted = sorted(set(cells))
@@ -59,14 +70,20 @@ class Shelves:
         out = cls(defaultdict(dict), defaultdict(dict), defaultdict(list))
         if not wanted:
             return out
+        if going is not None:
+            out.near = set()
         stock = []
-        for kind, place, sku, lot, first, second in connection.exec_driver_sql(
-            unlist(connection, _SHELVES), (*listed_cells(connection, wanted), since)
+        parameters = (*listed_cells(connection, wanted, going), since)
+        for kind, place, sku, lot, first, second in ask(
+            connection, unlist(connection, _SHELVES), parameters
         ):
             if kind == "stock":
                 stock.append((place, sku, lot, first, second))
             elif kind == "count":
                 out.counted[place, sku].append(first)
+            elif kind == "line":
+                if out.near is not None:
+                    out.near.add((place, sku))
             else:
                 out.lots[sku, lot] = (first, bool(second))
         for times in out.counted.values():
@@ -289,12 +306,17 @@ def _merge(parts: list[tuple[str, int]], lot: str, missing: int) -> list[tuple[s
     return list(merged.items())
 
 
-# Rows of stock are locked in the order of their keys, as every writer takes them.
+# Rows of stock are locked in the order of their keys, as every writer takes them. A safety
+# line is told of where it may fire once what is told has left, or could be armed again.
 _SHELVES = """
 WITH cells AS MATERIALIZED (CELLS(?)), stock AS MATERIALIZED (
     SELECT b.location, b.sku, b.lot, b.on_hand, b.reserved
     FROM balances b JOIN cells c ON b.location = c.location AND b.sku = c.sku
     WHERE b.condition = 'good' ORDER BY b.location, b.sku, b.lot FOR UPDATE OF b
+), free AS (
+    SELECT location, sku, sum(on_hand - reserved) AS units,
+        count(CASE WHEN lot <> '' THEN 1 END) AS lots
+    FROM stock GROUP BY location, sku
 )
 SELECT 'stock', location, sku, lot, on_hand, reserved FROM stock
 UNION ALL
@@ -304,4 +326,10 @@ WHERE b.counted_at >= ?
 UNION ALL
 SELECT 'lot', '', sku, lot, expires_on, CASE WHEN on_hold THEN 1 ELSE 0 END
 FROM lots WHERE sku IN (SELECT sku FROM cells)
+UNION ALL
+SELECT 'line', s.location, s.sku, '', 0, 0
+FROM cells c JOIN safety_lines s ON s.location = c.location AND s.sku = c.sku
+LEFT JOIN free f ON f.location = c.location AND f.sku = c.sku
+WHERE s.units > 0 AND (f.lots > 0 OR CASE WHEN s.is_armed
+    THEN coalesce(f.units, 0) - c.told < s.units ELSE coalesce(f.units, 0) >= s.units END)
 """

@@ -7,7 +7,7 @@ Balance rows are changed in sorted key order by a conditional UPDATE (out) or an
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from ops_api.ledger.periods import mark_late
 from ops_api.ledger.rows import ACTUAL, Row, has_balance, is_transit
 from ops_api.ledger.schema import AUDIT, BALANCES, MOVEMENTS, OUTBOX
 from ops_api.ledger.serials import place_serials
+from ops_api.wire import tell
 
 Key = tuple[str, str, str, str]
 """(location, sku, lot, condition) of a balance row."""
@@ -44,10 +45,12 @@ class Posted:
     ----------
     changed : dict of (location, sku) to int, net change of good and damaged stock
     recorded_at : int, whole seconds of UTC since 1970
+    near : the only (location, sku) that may have crossed their safety line; None: any
     """
 
     recorded_at: int
     changed: dict[tuple[str, str], int] = field(default_factory=dict)
+    near: Collection[tuple[str, str]] | None = None
 
 
 def balance_changes(rows: Iterable[Row]) -> dict[Key, int]:
@@ -72,6 +75,7 @@ def post(
     listeners: Sequence[StockListener] = (),
     heads: Heads | None = None,
     more: Sequence[Piece] = (),
+    near: Collection[tuple[str, str]] | None = None,
 ) -> Posted:
     """Write movements and move balances.
 
@@ -80,6 +84,7 @@ def post(
     release : units per balance row whose reservation ends with this write
     heads : locked ends of the rows' chains, where they are read already; moved on here
     more : what else is written with the rows, in the same statement
+    near : for the listeners, see :class:`Posted`
 
     Raises
     ------
@@ -104,7 +109,7 @@ def post(
     ]
     changes = balance_changes(rows)
     move_balances(connection, changes, release or {}, pieces)
-    posted = Posted(rows[0]["recorded_at"])
+    posted = Posted(rows[0]["recorded_at"], near=near)
     for (place, sku, _lot, _condition), difference in changes.items():
         if not is_transit(place) and difference:
             cell = (place, sku)
@@ -179,17 +184,17 @@ FROM (
 WHERE b.location = t.location AND b.sku = t.sku AND b.lot = t.lot AND b.condition = t.condition
 """  # noqa: S608 -- names of our own columns
 _TAKE_ONE = """
-UPDATE balances SET on_hand = on_hand - :out, reserved = reserved - :freed
-WHERE location = :location AND sku = :sku AND lot = :lot AND condition = :condition
-AND reserved >= :freed AND on_hand - reserved + :freed >= :out
+UPDATE balances SET on_hand = on_hand - ?, reserved = reserved - ?
+WHERE location = ? AND sku = ? AND lot = ? AND condition = ?
+AND reserved >= ? AND on_hand - reserved + ? >= ?
 """
 
 
 def _take_singly(connection: Connection, out: list[tuple[Key, int, int]]) -> None:
     """SQLite: row by row, under the one writer's lock."""
-    rows = [dict(zip(_TAKEN, (*key, units, freed), strict=True)) for key, units, freed in out]
+    rows = [(units, freed, *key, freed, freed, units) for key, units, freed in out]
     connection.exec_driver_sql("SAVEPOINT taking")
-    if connection.exec_driver_sql(_TAKE_ONE, rows).rowcount == len(out):
+    if tell(connection, _TAKE_ONE, rows) == len(out):
         connection.exec_driver_sql("RELEASE taking")
         return
     # Back to what was before, to say which row is short and what is free there.

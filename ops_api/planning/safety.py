@@ -21,6 +21,7 @@ from ops_api.ledger.write import Posted
 from ops_api.planning.blocked import blocked_here
 from ops_api.planning.tables import DECISION_QUEUE, SAFETY_LINES
 from ops_api.transfers.tables import TRANSFERS
+from ops_api.wire import ask
 from policies.domain.forecast import Forecast
 from policies.domain.network import Network
 
@@ -83,12 +84,15 @@ def read_lines(connection: Connection, network: Network) -> npt.NDArray[np.int64
 
 def queue_needs(connection: Connection, posted: Posted) -> None:
     """Listener of the write path: queue what fell below its line, in the same transaction."""
-    cells = sorted(cell for cell, difference in posted.changed.items() if difference)
+    near = posted.near
+    cells = sorted(
+        cell
+        for cell, difference in posted.changed.items()
+        if difference and (near is None or cell in near)
+    )
     found: dict[str, list[Level]] = {}
     if cells:
-        rows = connection.exec_driver_sql(
-            unlist(connection, _LEVELS), listed_cells(connection, cells)
-        )
+        rows = ask(connection, unlist(connection, _LEVELS), listed_cells(connection, cells))
         for place, *level in rows:
             found.setdefault(place, []).append(Level(*level))
     for place, levels in sorted(found.items()):
@@ -106,7 +110,8 @@ class Level(NamedTuple):
 
 
 # Only what may fire or be armed again comes back: of most sales nothing does. Of goods with
-# lots some may not be for sale, which is looked at afterwards.
+# lots some may not be for sale, which is looked at afterwards. Whoever locked the shelves has
+# told which cells may come back from here (``ledger.shelf``): a wider condition goes into both.
 _LEVELS = """
 WITH cells AS MATERIALIZED (CELLS(?)), levels AS (
     SELECT s.location, s.sku, s.units, s.is_armed,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from ops_api.bulk import listed, unlist
 from ops_api.ledger.chain import LOCKED_HEADS, Heads
 from ops_api.sales.lines import Job
+from ops_api.wire import ask
 
 # What another writer committed while this statement waited for a chain is not seen by it: the
 # same event id, or a chain's first row, then breaks a unique key, and all is done again.
@@ -67,8 +68,10 @@ class Known:
         )
         out = cls()
         found: dict[str, str] = {}
-        for kind, name, value, number in connection.exec_driver_sql(
-            unlist(connection, _KNOWN), tuple(listed(connection, values) for values in asked)
+        for kind, name, value, number in ask(
+            connection,
+            unlist(connection, _KNOWN),
+            tuple(listed(connection, values) for values in asked),
         ):
             if kind == "head":
                 out.heads[name] = (number, value)

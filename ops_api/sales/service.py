@@ -6,13 +6,13 @@ the chains (locked); the shelves (locked); all rows; the safety lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, update
 
-from ops_api.bulk import Piece, among, inserted, write_pieces
+from ops_api.bulk import Piece, among, insert_rows, inserted
 from ops_api.errors import IdempotencyMismatch, SiteDenied
 from ops_api.ledger.chain import AUDIT_FIELDS, Heads, head_pieces, link_rows, read_heads
 from ops_api.ledger.clocks import check_not_ahead, is_too_old
@@ -72,21 +72,19 @@ def post_jobs(
     known = Known.read(connection, jobs)
     answers: list[dict[int, LineResult]] = [{} for _ in jobs]
     good: list[_Good] = []
-    pieces: list[Piece] = []
     for number, job in enumerate(jobs):
         fresh = job.sales if force else _new_ones(job.sales, known, answers[number])
         parked: list[tuple[Sale, StoretwinError | None]] = []
         for sale in fresh:
             _sort(sale, job.poster, known, answers[number], good, parked, number, force=force)
         _park(connection, parked, job.poster, answers[number])
-        if not force:
-            mine = [item.sale for item in good if item.job == number]
-            pieces += _remembered(connection, mine, job.poster, status=201)
         _refuse_twins(fresh, job.sales, answers[number])
     if force:
         _posted_after_all(connection, [item.sale.event_id for item in good])
     if good:
-        _write(connection, good, jobs, known.heads, pieces)
+        # One piece for all requests: a statement's text must not depend on their number.
+        keys = [] if force else [_key(item.sale, jobs[item.job].poster, 201) for item in good]
+        _write(connection, good, jobs, known.heads, inserted(connection, IDEMPOTENCY, keys))
     return [[mine[sale.row] for sale in job.sales] for mine, job in zip(answers, jobs, strict=True)]
 
 
@@ -188,7 +186,10 @@ def _write(
     good.sort(key=lambda item: (item.sale.occurred_at, item.sale.device, item.sale.sequence))
     first = good[0].sale
     cells = [(item.sale.location, item.sku) for item in good]
-    shelves = Shelves.read(connection, cells, since=first.occurred_at, is_locked=True)
+    going: dict[tuple[str, str], int] = {}
+    for item, cell in zip(good, cells, strict=True):
+        going[cell] = going.get(cell, 0) + item.sale.quantity
+    shelves = Shelves.read(connection, going, first.occurred_at, going=going, is_locked=True)
     values = []
     odd: list[TaskDraft] = []
     tz = time_zone(connection) if shelves.lots else "UTC"
@@ -220,6 +221,7 @@ def _write(
         listeners=jobs[0].poster.listeners,
         heads=heads,
         more=pieces,
+        near=shelves.near,
     )
     drafts = [TaskDraft(COUNT, place, sku) for place, sku in sorted(shelves.short)]
     drafts += [TaskDraft(RESERVATION_SHORT, key[0], key[1], doc) for doc, key in touched]
@@ -308,21 +310,16 @@ def _value(made: Row, sale: Sale) -> dict[str, Any]:
     }
 
 
-def _remembered(
-    connection: Connection, sales: Iterable[Sale], poster: Poster, *, status: int
-) -> list[Piece]:
-    rows = [
-        {
-            "key": sale.event_id,
-            "body_sha256": sale.fingerprint,
-            "actor": poster.actor,
-            "recorded_at": poster.now,
-            "status": status,
-            "answer": "",
-        }
-        for sale in sales
-    ]
-    return inserted(connection, IDEMPOTENCY, rows)
+def _key(sale: Sale, poster: Poster, status: int) -> dict[str, Any]:
+    """The row that knows the sale's event id from now on."""
+    return {
+        "key": sale.event_id,
+        "body_sha256": sale.fingerprint,
+        "actor": poster.actor,
+        "recorded_at": poster.now,
+        "status": status,
+        "answer": "",
+    }
 
 
 def _posted_after_all(connection: Connection, keys: list[str]) -> None:
@@ -342,9 +339,7 @@ def _park(
     poster: Poster,
     answers: dict[int, LineResult],
 ) -> None:
-    write_pieces(
-        connection, _remembered(connection, (sale for sale, _ in parked), poster, status=202)
-    )
+    insert_rows(connection, IDEMPOTENCY, [_key(sale, poster, 202) for sale, _ in parked])
     for sale, error in parked:
         payload = {"event": "sale", "sale": asdict(sale), "code": error.code if error else "OLD"}
         place = sale.location if not isinstance(error, UnknownLocation) else ""

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ops_api.counts import routes as counts
-from ops_api.database import make_engine
+from ops_api.database import engine_of_writers, make_engine
 from ops_api.epcis import routes as epcis
 from ops_api.errors import RateLimited
 from ops_api.events import routes as events
@@ -144,7 +144,9 @@ def create_app(
 def _gatherer(engine: Engine) -> Gatherer[Job, list[LineResult]]:
     """SQLite has one writer; on PostgreSQL one works while the other waits for the disk."""
     writers = 1 if engine.dialect.name == "sqlite" else 2
-    return Gatherer(engine, post_jobs, keys_of, writers=writers, size=LINES_TOGETHER)
+    return Gatherer(
+        engine_of_writers(engine), post_jobs, keys_of, writers=writers, size=LINES_TOGETHER
+    )
 
 
 def behind_proxies(app: Flask, proxies: int) -> None:
