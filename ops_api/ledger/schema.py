@@ -60,6 +60,12 @@ MOVEMENTS = Table(
     CheckConstraint("from_location <> to_location", name="two_ends"),
     Index("ix_movements_from", "from_location", "sku", "occurred_at"),
     Index("ix_movements_to", "to_location", "sku", "occurred_at"),
+    Index(
+        "ix_movements_time",
+        "occurred_at",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": True},
+    ),
     # A movement is reversed once; the empty string means "reverses nothing".
     Index(
         "uq_movements_reverses",

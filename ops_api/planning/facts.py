@@ -23,7 +23,7 @@ from policies.domain.facts import LOCATION_FACTS, SKU_FACTS, DayFacts
 from policies.domain.forecast import Forecast
 from policies.domain.ledger import CUSTOMER, MovementColumns, MovementKind
 from policies.domain.network import DAY_SECONDS, Network
-from policies.domain.panel import day_facts
+from policies.domain.panel import FactBook, day_facts, document_facts
 
 Ints = npt.NDArray[np.int64]
 HISTORY, PROMISE = "history", "promise"
@@ -57,9 +57,21 @@ def day_facts_from_sql(
         last_day,
         known_at_s=known_at_s,
         forecast_milliunits=_expected(connection, network, first_day, last_day),
-        revenue_cents=_revenue(network, movements, prices, first_day, last_day, known_at_s),
+        revenue_cents=revenue(network, movements, prices, first_day, last_day, known_at_s),
         sold_before=None if history is None else history[0],
     )
+
+
+def facts_beside_ledger(
+    connection: Connection, network: Network, first_day: int, last_day: int, known_at_s: int
+) -> FactBook:
+    """What documents and forecasts add to the facts of the days `first_day` … `last_day`."""
+    book = FactBook(network, last_day - first_day + 1, first_day)
+    document_facts(book, network, documents_from_sql(connection, network, known_at_s))
+    expected = _expected(connection, network, first_day, last_day)
+    if expected is not None:
+        book.sku[..., SKU_FACTS.index("forecast_milliunits")] = expected
+    return book
 
 
 def keep_facts(
@@ -153,7 +165,7 @@ def _in_order(stored: Ints, names: list[str], wanted: tuple[str, ...]) -> Ints:
     return out
 
 
-def _revenue(
+def revenue(
     network: Network,
     rows: MovementColumns,
     price_cents: Ints,

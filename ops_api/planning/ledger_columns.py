@@ -18,6 +18,7 @@ from ops_api.bulk import among
 from ops_api.counts.tables import COUNT_LINES, COUNTS
 from ops_api.ledger.reading import batches, rows_written
 from ops_api.ledger.schema import MOVEMENTS
+from ops_api.planning.frame_columns import FrameColumns
 from ops_api.planning.tables import ROUTE_STOPS, ROUTES
 from ops_api.planning.wallclock import WallClock
 from ops_api.purchasing.tables import PURCHASE_LINES, PURCHASE_ORDERS
@@ -30,8 +31,7 @@ from policies.domain.documents import (
     TransferLines,
     share_integer,
 )
-from policies.domain.errors import UnknownSku
-from policies.domain.ledger import MovementColumns, location_code
+from policies.domain.ledger import MovementColumns
 from policies.domain.network import Network
 
 Ints = npt.NDArray[np.int64]
@@ -50,10 +50,7 @@ class LedgerReader:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.last_seq = 0
-        self._clock = WallClock(network)
-        self._index = {name: i for i, name in enumerate(network.locations.ids)}
-        self._sku = {name: i for i, name in enumerate(network.skus.ids)}
-        self._code: dict[str, int] = {}
+        self._columns = FrameColumns(network)
         self._blocks: list[MovementColumns] = []
         self._prices: list[Ints] = []
         # Numbers at or below the last that no row was seen of: given back, or not yet shown.
@@ -105,41 +102,8 @@ class LedgerReader:
             self._add(book)
 
     def _add(self, rows: pd.DataFrame) -> None:
-        size = len(rows)
-        self._blocks.append(
-            MovementColumns(
-                rows.kind.to_numpy(dtype=np.int8),
-                np.zeros(size, dtype=np.int8),
-                self._skus(rows.sku),
-                self._codes(rows.from_location),
-                self._codes(rows.to_location),
-                rows.quantity.to_numpy(dtype=np.int32),
-                self._clock.seconds(rows.occurred_at.to_numpy(dtype=np.int64)),
-                self._clock.seconds(rows.recorded_at.to_numpy(dtype=np.int64)),
-                np.full(size, -1, dtype=np.int32),
-            )
-        )
+        self._blocks.append(self._columns.of(rows))
         self._prices.append(rows.price.to_numpy(dtype=np.int64))
-
-    def _skus(self, names: pd.Series) -> npt.NDArray[np.int32]:
-        number, each = pd.factorize(names)
-        try:
-            found = [self._sku[name] for name in each]
-        except KeyError as error:
-            raise UnknownSku(
-                f"the ledger moves SKU {error.args[0]!r}, which the network does not have",
-                field="sku",
-                row=str(error.args[0]),
-                remedy="load a network with this SKU",
-            ) from None
-        return np.array(found, dtype=np.int32)[number]
-
-    def _codes(self, names: pd.Series) -> npt.NDArray[np.int32]:
-        number, each = pd.factorize(names)
-        code = self._code
-        for name in set(each) - code.keys():
-            code[name] = location_code(name, self._index)
-        return np.array([code[name] for name in each], dtype=np.int32)[number]
 
 
 def _join(blocks: list[MovementColumns]) -> MovementColumns:

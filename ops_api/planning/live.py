@@ -13,7 +13,8 @@ from ops_api.ledger.reading import rows_written
 from ops_api.masterdata.artefact import unpack
 from ops_api.masterdata.service import NETWORK, network_of
 from ops_api.masterdata.tables import ARTEFACTS
-from ops_api.planning.facts import HISTORY, day_facts_from_sql, kept_facts
+from ops_api.planning.day_book import DayBook
+from ops_api.planning.facts import HISTORY, kept_facts
 from ops_api.planning.ledger_columns import LedgerReader
 from ops_api.planning.tables import ROUTES
 from ops_api.transfers.tables import DOCUMENT_EVENTS
@@ -33,6 +34,7 @@ class Live:
         self._sha = ""
         self._network: Network | None = None
         self._reader: LedgerReader | None = None
+        self._days: DayBook | None = None
         self._facts: DayFacts | None = None
         self._mark: tuple[int, ...] = ()
         self._history: DayFacts | None = None
@@ -51,7 +53,7 @@ class Live:
                     select(ARTEFACTS.c.content).where(ARTEFACTS.c.name == NETWORK)
                 ).scalar_one()
                 self._network, self._sha = unpack(content), found.sha256
-                self._reader = self._facts = None
+                self._reader = self._facts = self._days = None
             return self._network
 
     def reader(self, connection: Connection) -> LedgerReader:
@@ -73,14 +75,9 @@ class Live:
                 young = 0 <= now_s - kept.as_known_at_s < _AGE_S
                 if same_day and (young or mark == self._mark):
                     return kept
-            reader = self.reader(connection)
-            reader.refresh(connection)
-            rows = reader.columns()
-            if len(rows) == 0:
-                return None
-            first = int(rows.occurred_at_s.min()) // DAY_SECONDS
-            last = max(now_s // DAY_SECONDS, first)
-            self._facts = day_facts_from_sql(connection, network, first, last, now_s, reader)
+            if self._days is None:
+                self._days = DayBook(network)
+            self._facts = self._days.facts(connection, now_s)
             self._mark = mark
             return self._facts
 

@@ -236,3 +236,29 @@ KEPT_FACTS = Table(
     Column("recorded_at", BigInteger, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
+# Facts of the days that are over, as the ledger tells them; see ops_api.planning.day_book.
+DAY_FACTS = Table(
+    "day_facts",
+    METADATA,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    # The facts hold for whoever knows what was recorded from the one time until the other.
+    Column("newest_recorded_at", BigInteger, nullable=False),
+    Column("next_recorded_at", BigInteger),
+    Column("facts", LargeBinary, nullable=False),
+    Column("change", LargeBinary, nullable=False),
+)
+DAY_FACT_CHAINS = Table(
+    "day_fact_chains",
+    METADATA,
+    Column("chain", String(140), primary_key=True),
+    # Rows of the chain that the facts rest on.
+    Column("seq", BigInteger, nullable=False),
+)
+DAY_FACT_MARK = Table(
+    "day_fact_mark",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("basis_sha256", String(64), nullable=False),
+    Column("first_day", Integer, nullable=False),
+)

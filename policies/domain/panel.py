@@ -53,10 +53,10 @@ def day_facts(
     )
     days = last_day - first_day + 1
     places, categories = network.shape[0], len(network.skus.categories)
-    book = _Book(network, days, first_day)
+    book = FactBook(network, days, first_day)
     _stock_facts(book, network, rows, sold_before)
-    _sales_facts(book, rows)
-    _document_facts(book, network, documents)
+    sales_facts(book, rows)
+    document_facts(book, network, documents)
     for name, given in (
         ("forecast_milliunits", forecast_milliunits),
         ("revenue_cents", revenue_cents),
@@ -75,7 +75,7 @@ def day_facts(
     )
 
 
-class _Book:
+class FactBook:
     """Accumulator of facts with bounds-checked day, location and category."""
 
     def __init__(self, network: Network, days: int, first_day: int) -> None:
@@ -104,7 +104,7 @@ class _Book:
         np.add.at(self.location[..., LOCATION_FACTS.index(fact)], where, amounts)
 
 
-def _sales_facts(book: _Book, rows: MovementColumns) -> None:
+def sales_facts(book: FactBook, rows: MovementColumns) -> None:
     """Facts that single movements carry."""
     cost = book.cost[rows.sku]
     quantity = rows.quantity.astype(np.int64)
@@ -133,7 +133,7 @@ def _sales_facts(book: _Book, rows: MovementColumns) -> None:
     book.add("cases_received", at[came], to[came], sku[came], cases[came])
 
 
-def _document_facts(book: _Book, network: Network, documents: Documents) -> None:
+def document_facts(book: FactBook, network: Network, documents: Documents) -> None:
     """Facts of orders, transfers, counts and stops."""
     lines = documents.transfers
     done = lines.shipped_s >= 0
@@ -174,14 +174,14 @@ def _document_facts(book: _Book, network: Network, documents: Documents) -> None
 
 
 def _stock_facts(
-    book: _Book,
+    book: FactBook,
     network: Network,
     rows: MovementColumns,
     sold_before: npt.NDArray[np.integer] | None,
 ) -> None:
     """Closing stock, time in stock, goods on the road, slow movers."""
     places, skus = network.shape
-    ends = _cell_events(rows, places, skus)
+    ends = cell_events(rows, places, skus)
     stores = network.locations.source >= 0
     closing, in_stock = _walk(
         *ends[:3],
@@ -234,7 +234,7 @@ def out_of_stock_percent(
     days = last_day - first_day + 1
     opens = network.locations.opens_s.astype(np.int64)
     closes = network.locations.closes_s.astype(np.int64)
-    cell, at, signed, _ = _cell_events(rows, places, skus)
+    cell, at, signed, _ = cell_events(rows, places, skus)
     closing, in_stock = _walk(cell, at, signed, places * skus, skus, first_day, days, opens, closes)
     open_s = np.repeat(closes - opens, skus)
     out = open_s - in_stock
@@ -246,7 +246,7 @@ def out_of_stock_percent(
     return percent.reshape(days, places, skus)
 
 
-def _cell_events(
+def cell_events(
     rows: MovementColumns, places: int, skus: int
 ) -> tuple[Ints, Ints, Ints, npt.NDArray[np.bool_]]:
     """(cell, time, signed quantity) of real locations, sorted by cell and time."""
@@ -309,7 +309,7 @@ def _walk(
     return closing, in_stock
 
 
-def _daily_transit(rows: MovementColumns, places: int, skus: int, book: _Book) -> Ints:
+def _daily_transit(rows: MovementColumns, places: int, skus: int, book: FactBook) -> Ints:
     """(D, L, K) int64: on the way to each location at the end of each day."""
     per_day = np.zeros((book.days + 1, places * skus), dtype=np.int64)
     for codes, sign in ((rows.to_location, 1), (rows.from_location, -1)):
@@ -328,7 +328,7 @@ def _before(
     ends: tuple[Ints, Ints, Ints, npt.NDArray[np.bool_]],
     rows: MovementColumns,
     network: Network,
-    book: _Book,
+    book: FactBook,
 ) -> tuple[Ints, Ints]:
     """(L, K) stock and goods on the road at the start of the first day.
 
@@ -345,14 +345,14 @@ def _before(
     )
     key = rows.to_location[opened].astype(np.int64) * skus + rows.sku[opened]
     np.add.at(stock, key, rows.quantity[opened].astype(np.int64))
-    first = _Book(network, 1, book.first_day - 1)
+    first = FactBook(network, 1, book.first_day - 1)
     return stock.reshape(places, skus), _daily_transit(rows, places, skus, first)[0]
 
 
 def _sold_window(
     network: Network,
     rows: MovementColumns,
-    book: _Book,
+    book: FactBook,
     sold_before: npt.NDArray[np.integer] | None,
 ) -> Ints:
     """(D, L, K) int64: units sold in the 56 days up to each day, warehouses by their stores."""

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command("downgrade")(guarded(downgrade))
     group.command("backup")(guarded(backup))
     group.command("restore")(guarded(restore))
+    group.command("day-facts")(guarded(day_facts))
     app.add_typer(group, name="db")
     app.command("check-ledger")(guarded(check_ledger))
     app.command()(guarded(plan))
@@ -90,6 +91,32 @@ def restore(
     answer(
         {"db": _without_password(db), **asdict(work(db, source, replace=replace))}, as_json=as_json
     )
+
+
+def day_facts(
+    db: Db = DEFAULT_DB,
+    as_of: Annotated[str, typer.Option("--as-of", help="Aware time, ISO 8601.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Bring the key figures' facts of the days that are over up to date.
+
+    Pages do so themselves; nightly, they find the work done. Interrupted, it goes on where it
+    stood. Example: storetwin db day-facts --as-of 2017-11-26T22:30:00-05:00
+    """
+    from ops_api.database import make_engine, reading
+    from ops_api.masterdata.service import network_of
+    from ops_api.planning.day_book import DayBook
+
+    moment = _moment(as_of, "--as-of")
+    engine = make_engine(db)
+    try:
+        with reading(engine) as connection:
+            network = network_of(connection)
+            book = DayBook(network)
+            first, days = book.ledger_days(connection, network.seconds(moment))
+    finally:
+        engine.dispose()
+    answer({"first_day": first, "days": len(days), "days_read": book.days_read}, as_json=as_json)
 
 
 def check_ledger(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
