@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Table,
@@ -213,6 +214,21 @@ OUTBOX = Table(
         postgresql_where=text("delivered_at IS NULL"),
     ),
     sqlite_autoincrement=True,
+)
+
+# Up to where the health check found each chain sound, and what the rows until there sum to.
+CHECKED_CHAINS = Table(
+    "checked_chains",
+    METADATA,
+    Column("chain", PLACE, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+CHECKED_SUMS = Table(
+    "checked_sums",
+    METADATA,
+    Column("name", String(16), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
 )
 
 NEVER_CHANGED = ("movements", "audit", "sale_values", "count_baselines")

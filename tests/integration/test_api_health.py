@@ -40,15 +40,20 @@ CHAIN = {
 def rig(tmp_path):
     """A service with a delivery on the road and partly received; sound so far."""
     made = make_rig(tmp_path)
-    body = {"origin": "W01", "destination": STORE, "lines": [{"sku": SKU, "quantity": 6}]}
-    name = made.post("clerk1", "/transfers", body).json["id"]
-    made.post("keeper", f"/transfers/{name}:approve")
-    made.post("keeper", f"/transfers/{name}:ship")
-    line = {"event_id": str(uuid.uuid4()), "sku": SKU, "good": 4}
-    made.post("clerk1", f"/transfers/{name}:receive", {"lines": [line]})
+    on_its_way(made)
     assert not any(check_ledger(made.engine)["violations"].values())
     yield made
     made.engine.dispose()
+
+
+def on_its_way(rig: Rig) -> None:
+    """A delivery of which a part has come."""
+    body = {"origin": "W01", "destination": STORE, "lines": [{"sku": SKU, "quantity": 6}]}
+    name = rig.post("clerk1", "/transfers", body).json["id"]
+    rig.post("keeper", f"/transfers/{name}:approve")
+    rig.post("keeper", f"/transfers/{name}:ship")
+    line = {"event_id": str(uuid.uuid4()), "sku": SKU, "good": 4}
+    rig.post("clerk1", f"/transfers/{name}:receive", {"lines": [line]})
 
 
 def as_superuser(rig: Rig, *statements: str) -> dict[str, int]:
