@@ -127,12 +127,18 @@ def bench_ledger(
     stores: Annotated[int, typer.Option(help="Number of stores.")] = 800,
     skus: Annotated[int, typer.Option(help="Number of SKUs.")] = 5_000,
     days: Annotated[int, typer.Option(help="Days the sales are spread over.")] = 28,
+    plan: Annotated[
+        bool, typer.Option("--plan/--no-plan", help="Plan a night too, with the ledger in memory.")
+    ] = True,
+    filled: Annotated[
+        bool, typer.Option("--filled", help="Ask what an earlier run of the same sizes filled.")
+    ] = False,
     seed: Seed = 1,
     as_json: Json = False,
 ) -> None:
-    """Stock at a moment, the planner's view and a night's plan on a ledger of millions.
+    """Stock at a moment, facts of days, health check and planner on a ledger of millions.
 
-    The rows are made by the database and carry no true hashes: give it an empty one.
+    Give it an empty database. Exit status 1 if the health check finds something.
     Example: storetwin bench ledger --db postgresql+psycopg://HOST/NAME --movements 50000000
     """
     from ui.bench.ledger import bench_ledger as measure
@@ -143,8 +149,13 @@ def bench_ledger(
     ):  # fmt: skip
         if not 1 <= value <= most:
             raise InvalidInput(f"{name} is {value}", field=name, remedy=f"give 1 to {most}")
-    result = measure(db, movements=movements, stores=stores, skus=skus, days=days, seed=seed)
+    result = measure(
+        db, movements=movements, stores=stores, skus=skus, days=days, seed=seed, plans=plan,
+        filled=filled,
+    )  # fmt: skip
     answer(result, as_json=as_json)
+    if result["health"]["full_violations"] or result["health"]["incremental_violations"]:
+        raise check_failed()
 
 
 def bench_workers(
