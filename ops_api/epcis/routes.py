@@ -14,6 +14,7 @@ from ops_api.epcis.names import Names, goods_of, location_of
 from ops_api.epcis.vocabulary import bare, kinds_of_action, kinds_of_step
 from ops_api.ledger.rows import ACTUAL
 from ops_api.ledger.schema import MOVEMENTS
+from ops_api.ledger.settled import settled_up_to
 from ops_api.masterdata.service import time_zone
 from ops_api.web.body import Strict
 from ops_api.web.fields import Cursor, Limit, Moment
@@ -64,8 +65,9 @@ def events(call: Call) -> dict[str, Any]:
     """Events of the ledger by step, time, place and goods, in the order they were recorded."""
     query: EpcisQuery = call.query
     m = MOVEMENTS.c
+    settled = settled_up_to(call.connection, MOVEMENTS, query.nextPageToken)
     found = select(MOVEMENTS).where(
-        m.seq > query.nextPageToken, m.run_id == ACTUAL, m.visibility == 0
+        m.seq > query.nextPageToken, m.seq <= settled, m.run_id == ACTUAL, m.visibility == 0
     )
     if call.reach is not None:
         reach = sorted(call.reach)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from ops_api.clock import epoch, iso
 from ops_api.ledger.reversal import ends_of, reverse_movement
 from ops_api.ledger.rows import ACTUAL
 from ops_api.ledger.schema import AUDIT, MOVEMENTS
+from ops_api.ledger.settled import settled_up_to
 from ops_api.masterdata.service import require_location
 from ops_api.people.roles import EXECUTIVE, KEEPER, MANAGER, Principal
 from ops_api.stock.opening import Opening, open_shelves
@@ -110,10 +112,12 @@ def stock(call: Call) -> dict[str, Any]:
 
 
 def movements(call: Call) -> dict[str, Any]:
-    """Movements after a cursor, within the caller's reach."""
+    """Movements after a cursor, within the caller's reach: none is skipped or given twice."""
     query: MovementQuery = call.query
     m = MOVEMENTS.c
+    settled = settled_up_to(call.connection, MOVEMENTS, query.after, whole=call.is_whole)
     found = select(MOVEMENTS).where(m.seq > query.after, m.run_id == ACTUAL, m.visibility == 0)
+    found = found.where(m.seq <= settled)
     if query.location:
         found = found.where((m.from_location == query.location) | (m.to_location == query.location))
     if query.sku:
@@ -122,10 +126,13 @@ def movements(call: Call) -> dict[str, Any]:
         reach = sorted(call.reach)
         found = found.where(m.from_location.in_(reach) | m.to_location.in_(reach))
     rows = call.connection.execute(found.order_by(m.seq).limit(query.limit)).all()
-    return {
-        "movements": [_movement(row) for row in rows],
-        "next": rows[-1].seq if len(rows) == query.limit else None,
-    }
+    return {"movements": [_movement(row) for row in rows]} | _cursors(rows, query.limit, settled)
+
+
+def _cursors(rows: Sequence[Any], limit: int, settled: int) -> dict[str, int | None]:
+    """`next` where there may be more now; `follow` is where a client goes on later."""
+    more = rows[-1].seq if len(rows) == limit else None
+    return {"next": more, "follow": settled if more is None else more}
 
 
 def _movement(row: Any) -> dict[str, Any]:
@@ -161,13 +168,12 @@ def leads_at(principal: Principal, places: tuple[str, ...]) -> bool:
 
 
 def audit(call: Call) -> dict[str, Any]:
-    """The audit trail after a cursor."""
+    """The audit trail after a cursor: no row is skipped or given twice."""
     query: MovementQuery = call.query
-    found = select(AUDIT).where(AUDIT.c.seq > query.after)
+    settled = settled_up_to(call.connection, AUDIT, query.after, whole=call.is_whole)
+    found = select(AUDIT).where(AUDIT.c.seq > query.after, AUDIT.c.seq <= settled)
     if query.location:
         found = found.where(AUDIT.c.location == query.location)
     rows = call.connection.execute(found.order_by(AUDIT.c.seq).limit(query.limit)).all()
-    return {
-        "audit": [dict(row._mapping) | {"recorded_at": iso(row.recorded_at)} for row in rows],
-        "next": rows[-1].seq if len(rows) == query.limit else None,
-    }
+    told = [dict(row._mapping) | {"recorded_at": iso(row.recorded_at)} for row in rows]
+    return {"audit": told} | _cursors(rows, query.limit, settled)

@@ -65,6 +65,7 @@ class Call:
     now : int, whole seconds of UTC since 1970, from the injected clock
     key : the idempotency key; ids of new documents follow from it
     gatherer : writes the jobs of endpoints that gather
+    is_whole : whether a list is read to its end in one snapshot, and not followed later
     """
 
     connection: Connection
@@ -77,6 +78,7 @@ class Call:
     permission: str
     key: str = ""
     gatherer: Any = None
+    is_whole: bool = False
 
     @property
     def reach(self) -> frozenset[str] | None:

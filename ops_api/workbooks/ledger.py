@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from ops_api.ledger.rows import ACTUAL
 from ops_api.ledger.schema import MOVEMENTS, SALE_VALUES
+from ops_api.ledger.settled import settled_up_to
 from ops_api.web.body import Strict
 from ops_api.web.fields import Cursor, OptionalId
 from ops_api.web.registry import Answer, Call, Endpoint, Registry, Rows
@@ -89,11 +90,12 @@ def export_ledger(call: Call) -> Answer:
 def ledger_table(call: Call, query: LedgerQuery) -> pa.Table:
     """The rows as columns."""
     m = MOVEMENTS.c
+    settled = settled_up_to(call.connection, MOVEMENTS, query.after)
     wanted = [m[name] for name in list(COLUMNS)[:-1]]
     found = (
         select(*wanted, SALE_VALUES.c.unit_price_cents)
         .select_from(MOVEMENTS.outerjoin(SALE_VALUES, SALE_VALUES.c.movement_id == m.movement_id))
-        .where(m.seq > query.after, m.run_id == ACTUAL, m.visibility == 0)
+        .where(m.seq > query.after, m.seq <= settled, m.run_id == ACTUAL, m.visibility == 0)
     )
     if query.location:
         found = found.where((m.from_location == query.location) | (m.to_location == query.location))

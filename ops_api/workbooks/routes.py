@@ -202,6 +202,7 @@ def _pages(source: Endpoint, call: Call, member: str) -> Iterable[dict[str, Any]
         page = 1_000 if "after" in fields else _ALL
         asked = asked.model_copy(update={"limit": page})
     left = MOST_ROWS
+    call.is_whole = True
     while True:
         call.query = asked
         answer: Any = source.handler(call)
