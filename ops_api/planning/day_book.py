@@ -8,11 +8,12 @@ stock that was different then is different since. Nothing before it is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sqlalchemy import Connection
 
 from ops_api.ledger.reading import chain_counts, earliest, rows_between
@@ -24,6 +25,7 @@ from ops_api.planning.view import read_sales_history
 from ops_api.planning.wallclock import WallClock
 from policies.domain.day_walk import DayChange, Standing, facts_of_day
 from policies.domain.facts import SKU_FACTS, DayFacts
+from policies.domain.ledger import MovementColumns
 from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.stock import SLOW_WINDOW_DAYS
 
@@ -39,8 +41,6 @@ class _Walk:
     connection: Connection
     first: int
     known: int
-    changes: dict[int, bytes] = field(default_factory=dict)
-    """Of the days gone through, packed: the kept ones are not seen in this snapshot."""
 
     @cached_property
     def history(self) -> Ints | None:
@@ -76,6 +76,10 @@ class DayBook:
         self._days: list[ClosedDay] = []
         self._counts: dict[str, int] = {}
         self._standing = Standing.empty(network)
+        # Packed, a ten-thousandth of the ledger: who kept a day does not see it in the
+        # snapshot it was computed in.
+        self._changes: dict[int, bytes] = {}
+        self._unpacked: dict[int, tuple[ClosedDay, Ints]] = {}
 
     def facts(self, connection: Connection, now_s: int) -> DayFacts | None:
         """Facts from the ledger's first day to the day of `now_s`; None before the first row."""
@@ -91,27 +95,79 @@ class DayBook:
 
     def ledger_days(self, connection: Connection, now_s: int) -> tuple[int, list[Ints]]:
         """(first day, (L, C, len(SKU_FACTS)) facts of each day), from the ledger alone."""
+        walk, last = self._to(connection, now_s)
+        if walk is None:
+            return 0, []
+        closed = self._days[: last - self._first + 1]
+        days = [self._facts_of(self._first + i, one) for i, one in enumerate(closed)]
+        if len(days) <= last - self._first:
+            # A day that is not over is never kept.
+            days.append(self._step(walk, last)[0].facts)
+        return self._first, days
+
+    def stock_before(
+        self, connection: Connection, days: int, as_of_s: int, known_s: int
+    ) -> tuple[int, Ints] | None:
+        """The first of the `days` days up to `as_of_s` that the ledger knows, and its start.
+
+        Returns
+        -------
+        None where no row is known, else (day, (L·K,) int64 stock at its beginning)
+        """
+        walk, _ = self._to(connection, known_s)
+        last = as_of_s // DAY_SECONDS
+        if walk is None or self._first > last:
+            return None
+        known = (self._first + i for i, one in enumerate(self._days) if one.newest)
+        first = max(last - days + 1, min(next(known, last), last))
+        stock = self._standing.stock.copy()
+        for day in range(self._first + len(self._days) - 1, first - 1, -1):
+            change = self._change(walk, day)
+            stock[change.cell] -= change.stock
+        return first, stock
+
+    def rows_of(
+        self, connection: Connection, day: int, known: int
+    ) -> tuple[pd.DataFrame, int | None]:
+        """Rows of a day as known at a time, and when the next one was recorded."""
+        start, end = self._clock.day_start(day), self._clock.day_start(day + 1)
+        frame = rows_between(connection, start, end)
+        self.days_read += 1
+        recorded = frame.recorded_at.to_numpy(dtype=np.int64)
+        later = recorded[recorded > known]
+        if len(later) == 0:
+            return frame, None
+        return frame[recorded <= known], int(later.min())
+
+    def columns_of(self, frame: pd.DataFrame) -> MovementColumns:
+        """Rows of :meth:`rows_of` on the network's axis."""
+        return self._columns.of(frame)
+
+    def _to(self, connection: Connection, now_s: int) -> tuple[_Walk | None, int]:
+        """Compute what is not kept of the days before that of `now_s`; (walk, that day)."""
         self._look(connection)
         counts = chain_counts(connection)
         known = self._clock.epoch(now_s)
         opened = self._opened_again(connection, counts, known)
         if opened is None:
-            return 0, []
+            return None, 0
         last = max(now_s // DAY_SECONDS, self._first)
         walk = _Walk(connection, min(opened, self._first), known)
         if opened < self._first + len(self._days):
             self._rewind(walk, opened)
         self._first = walk.first
         self._forward(walk, counts, last)
-        days = [one.facts for one in self._days[: last - self._first + 1]]
-        if len(days) <= last - self._first:
-            # A day that is not over is never kept.
-            days.append(self._step(walk, last)[0].facts)
-        return self._first, days
+        return walk, last
+
+    def _facts_of(self, day: int, closed: ClosedDay) -> Ints:
+        found = self._unpacked.get(day)
+        if found is None or found[0] is not closed:
+            found = self._unpacked[day] = (closed, closed.facts)
+        return found[1]
 
     def _forget(self) -> None:
         self._seen, self._first = None, 0
-        self._days, self._counts = [], {}
+        self._days, self._counts, self._changes = [], {}, {}
         self._standing = Standing.empty(self.network)
 
     def _look(self, connection: Connection) -> None:
@@ -171,9 +227,8 @@ class DayBook:
         for day in range(begins, last):
             closed, change, self._standing = self._step(walk, day)
             self._days.append(closed)
-            walk.changes[day] = day_store.pack_change(change)
-            walk.changes.pop(day - SLOW_WINDOW_DAYS, None)
-            fresh.append((day, closed, walk.changes[day]))
+            self._changes[day] = day_store.pack_change(change)
+            fresh.append((day, closed, self._changes[day]))
             if may_keep and (len(fresh) == _KEEP_EVERY or day == last - 1):
                 may_keep = self._keep(walk, counts, fresh)
                 fresh.clear()
@@ -196,13 +251,7 @@ class DayBook:
 
     def _step(self, walk: _Walk, day: int) -> tuple[ClosedDay, DayChange, Standing]:
         """Facts of one day from its rows."""
-        start, end = self._clock.day_start(day), self._clock.day_start(day + 1)
-        frame = rows_between(walk.connection, start, end)
-        self.days_read += 1
-        recorded = frame.recorded_at.to_numpy(dtype=np.int64)
-        is_known = recorded <= walk.known
-        later = recorded[~is_known]
-        frame = frame[is_known] if len(later) else frame
+        frame, following = self.rows_of(walk.connection, day, walk.known)
         rows = self._columns.of(frame)
         change = DayChange.of(rows, self.network)
         after = self._standing.after(change, self._sold(walk, day))
@@ -214,17 +263,14 @@ class DayBook:
         facts[..., SKU_FACTS.index("revenue_cents")] = revenue(
             self.network, rows, prices, day, day, known_s
         )[0]
-        newest = int(recorded[is_known].max()) if is_known.any() else 0
-        return (
-            ClosedDay(facts, newest, int(later.min()) if len(later) else None),
-            change,
-            after,
-        )
+        newest = int(frame.recorded_at.max()) if len(frame) else 0
+        return ClosedDay.of(facts, newest, following), change, after
 
     def _change(self, walk: _Walk, day: int) -> DayChange:
         """What a day between the first and the last of them changed."""
-        content = walk.changes.get(day) or day_store.read_change(walk.connection, day)
-        return day_store.unpack_change(content)
+        if day not in self._changes:
+            self._changes[day] = day_store.read_change(walk.connection, day)
+        return day_store.unpack_change(self._changes[day])
 
     def _sold(self, walk: _Walk, day: int) -> DayChange | Ints | None:
         """Sales that leave the slow movers' window when `day` enters it."""

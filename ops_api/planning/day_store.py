@@ -34,14 +34,24 @@ class ClosedDay:
 
     Attributes
     ----------
-    facts : (L, C, len(SKU_FACTS)) int64, what the ledger tells
+    content : what the ledger tells, packed; see :attr:`facts`
     newest : int, when the last of its rows was recorded, seconds of UTC since 1970
     following : int or None, when the first row was recorded that these facts do not know yet
     """
 
-    facts: Ints
+    content: bytes
     newest: int
     following: int | None
+
+    @classmethod
+    def of(cls, facts: Ints, newest: int, following: int | None) -> ClosedDay:
+        """A day with these facts."""
+        return cls(_squeezed(facts), newest, following)
+
+    @property
+    def facts(self) -> Ints:
+        """(L, C, len(SKU_FACTS)) int64, unpacked each time."""
+        return _released(self.content).astype(np.int64, copy=False)
 
     def holds(self, known: int) -> bool:
         """Whether these are the facts as known at that time."""
@@ -101,7 +111,7 @@ def read_days(connection: Connection) -> list[ClosedDay]:
     rows = connection.execute(
         select(d.facts, d.newest_recorded_at, d.next_recorded_at).order_by(d.day)
     )
-    return [ClosedDay(_unpack(facts), newest, following) for facts, newest, following in rows]
+    return [ClosedDay(bytes(content), newest, following) for content, newest, following in rows]
 
 
 def read_change(connection: Connection, day: int) -> bytes:
@@ -129,7 +139,7 @@ def keep_days(
             "day": day,
             "newest_recorded_at": closed.newest,
             "next_recorded_at": closed.following,
-            "facts": _pack(closed.facts),
+            "facts": closed.content,
             "change": change,
         }
         for day, closed, change in days
@@ -175,14 +185,6 @@ def unpack_change(content: bytes) -> DayChange:
     """The changes of :func:`pack_change`."""
     gap, stock, moving, sold = _released(content).astype(np.int64)
     return DayChange(np.cumsum(gap), stock, moving, sold)
-
-
-def _pack(facts: Ints) -> bytes:
-    return _squeezed(facts)
-
-
-def _unpack(content: bytes) -> Ints:
-    return _released(content).astype(np.int64, copy=False)
 
 
 def _squeezed(values: npt.NDArray[np.integer]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a running service keeps in memory between reads: network, ledger columns, day facts."""
+"""What a running service keeps in memory between reads: network and day facts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ops_api.masterdata.service import NETWORK, network_of
 from ops_api.masterdata.tables import ARTEFACTS
 from ops_api.planning.day_book import DayBook
 from ops_api.planning.facts import HISTORY, kept_facts
-from ops_api.planning.ledger_columns import LedgerReader
 from ops_api.planning.tables import ROUTES
 from ops_api.transfers.tables import DOCUMENT_EVENTS
 from policies.domain.errors import InvalidInput
@@ -33,7 +32,6 @@ class Live:
         self._lock = threading.RLock()
         self._sha = ""
         self._network: Network | None = None
-        self._reader: LedgerReader | None = None
         self._days: DayBook | None = None
         self._facts: DayFacts | None = None
         self._mark: tuple[int, ...] = ()
@@ -53,16 +51,8 @@ class Live:
                     select(ARTEFACTS.c.content).where(ARTEFACTS.c.name == NETWORK)
                 ).scalar_one()
                 self._network, self._sha = unpack(content), found.sha256
-                self._reader = self._facts = self._days = None
+                self._facts = self._days = None
             return self._network
-
-    def reader(self, connection: Connection) -> LedgerReader:
-        """The ledger reader, which asks only for what it has not seen."""
-        with self._lock:
-            network = self.network(connection)
-            if self._reader is None:
-                self._reader = LedgerReader(network)
-            return self._reader
 
     def facts(self, connection: Connection, now_s: int) -> DayFacts | None:
         """Facts from the ledger's first day to the day of `now_s`; None before the first row."""

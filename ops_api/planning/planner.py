@@ -22,6 +22,7 @@ from ops_api.ledger.rows import derived_id
 from ops_api.ledger.write import announce, record_audit
 from ops_api.masterdata.service import network_of
 from ops_api.planning import locks
+from ops_api.planning.day_panel import sales_panel
 from ops_api.planning.documents import PlanHead, PlanRows, plan_rows
 from ops_api.planning.executor import accept_small
 from ops_api.planning.facts import pack_forecast, unpack_forecast
@@ -38,7 +39,7 @@ from ops_api.planning.tables import (
     ROUTE_STOPS,
     ROUTES,
 )
-from ops_api.planning.view import panel_from_sql, view_from_sql
+from ops_api.planning.view import view_from_sql
 from ops_api.quality.rules import Finding
 from ops_api.quality.service import blocked, keep_counts, left_out
 from ops_api.transfers.documents import PLANNER
@@ -78,7 +79,7 @@ class _Night:
     as_of_s: int
     now: int
     rules: PlanRules
-    reader: LedgerReader
+    reader: LedgerReader | None
 
     @property
     def day(self) -> int:
@@ -129,7 +130,7 @@ def plan(
             network.seconds(as_of),
             stamp,
             rules or PlanRules(),
-            reader if reader is not None else LedgerReader(network),
+            reader,
         )
         pilots = _pilot_mask(network, acting)
         made, failure = [], None
@@ -293,7 +294,7 @@ def current_forecast(
         age = day + 1 - last.issued_day
         if age < min(bundle.forecast_every_days, last.panel_days):
             return unpack_forecast(last.content), None
-    panel = panel_from_sql(connection, network, as_of_s, rules.panel_days, reader=reader)
+    panel = sales_panel(connection, network, as_of_s, rules.panel_days, reader)
     return bundle.issue_forecast(panel, network), panel
 
 

@@ -360,7 +360,6 @@ def plan_run(call: Call) -> dict[str, Any]:
         rules=planner.PlanRules(
             call.settings.auto_approve_cents, silent_counts=call.settings.silent_counts
         ),
-        reader=live_of(call.connection).reader(call.connection),
     )
 
 

@@ -155,9 +155,9 @@ def panel_from_sql(
     sold = np.zeros((last - first + 1, *network.shape), dtype=np.int32)
     out = np.zeros(sold.shape, dtype=np.uint8)
     if history is not None:
-        _add_history(sold, first, *history)
+        add_history(sold, first, *history)
     if len(rows):
-        _add_sales(sold, first, rows)
+        add_sales(sold, first, rows)
         live = max(first, begins)
         out[live - first :] = out_of_stock_percent(network, rows, live, as_of_s)
     return SalesPanel(last, sold, out)
@@ -197,16 +197,17 @@ def read_sales_history(connection: Connection) -> tuple[npt.NDArray[np.int32], i
         return file["sold"], int(file["last_day"])
 
 
-def _add_history(
+def add_history(
     out: npt.NDArray[np.int32], first: int, sold: npt.NDArray[np.int32], last: int
 ) -> None:
+    """Add what was sold on the days up to `last` to a panel that begins on day `first`."""
     begins = last - len(sold) + 1
     low, high = max(first, begins), min(first + len(out) - 1, last)
     if low <= high:
         out[low - first : high - first + 1] += sold[low - begins : high - begins + 1]
 
 
-def _add_sales(out: npt.NDArray[np.int32], first: int, rows: MovementColumns) -> None:
+def add_sales(out: npt.NDArray[np.int32], first: int, rows: MovementColumns) -> None:
     """Add what tills posted, less what was reversed."""
     day = rows.occurred_at_s // DAY_SECONDS - first
     inside = (day >= 0) & (day < len(out))

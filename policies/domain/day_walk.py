@@ -217,3 +217,72 @@ def _one_day(
             grown = end + moving[place, sku] - opened[place, sku] - moving_before[place, sku]
             to[8] += grown * cost[sku]
     return out
+
+
+def percent_out_of_stock(
+    network: Network, rows: MovementColumns, day: int, stock: Ints, as_of_s: int
+) -> tuple[npt.NDArray[np.uint8], Ints]:
+    """Percent of a day's open time that a store's listed record stood at 0, and stock after it.
+
+    Parameters
+    ----------
+    rows : MovementColumns, the book rows that occurred on the day, none after `as_of_s`
+    stock : (L·K,) int64, at the day's start
+    as_of_s : int; of its own day only the time gone by counts
+
+    Returns
+    -------
+    (L, K) uint8 and (L·K,) int64
+    """
+    cell, at, signed, _ = cell_events(rows, *network.shape)
+    after = stock.copy()
+    stores = network.locations.source >= 0
+    percent = _out_of_stock(
+        cell,
+        at - day * DAY_SECONDS,
+        signed,
+        after.reshape(network.shape),
+        network.listed & stores[:, None],
+        network.locations.opens_s.astype(np.int64),
+        network.locations.closes_s.astype(np.int64),
+        as_of_s - day * DAY_SECONDS,
+    )
+    return percent, after
+
+
+@njit(cache=True)
+def _out_of_stock(
+    cell: Ints,
+    at: Ints,
+    signed: Ints,
+    stock: Ints,
+    listed: npt.NDArray[np.bool_],
+    opens_s: Ints,
+    closes_s: Ints,
+    now_s: int,
+) -> npt.NDArray[np.uint8]:
+    """(L, K) percent; `stock` is carried to the end of the rows."""
+    places, skus = stock.shape
+    out = np.zeros((places, skus), dtype=np.uint8)
+    i, total = 0, len(cell)
+    for place in range(places):
+        opens, closes = opens_s[place], closes_s[place]
+        to_come = min(max(closes - now_s, 0), closes - opens)
+        for sku in range(skus):
+            held, since, in_stock = stock[place, sku], opens, 0
+            while i < total and cell[i] == place * skus + sku:
+                moment = min(max(at[i], opens), closes)
+                if held > 0:
+                    in_stock += moment - since
+                since = moment
+                held += signed[i]
+                i += 1
+            if held > 0:
+                in_stock += closes - since
+            stock[place, sku] = held
+            if listed[place, sku]:
+                missing = closes - opens - in_stock
+                if held <= 0:
+                    missing -= to_come
+                out[place, sku] = 100 * missing // max(closes - opens, 1)
+    return out

@@ -16,9 +16,10 @@ from ops_api.ledger.rows import Stamp, open_stock
 from ops_api.ledger.write import post
 from ops_api.migrations.run import downgrade, upgrade
 from ops_api.planning.day_book import DayBook
+from ops_api.planning.day_panel import panel_by_day
 from ops_api.planning.day_store import pack_change, unpack_change
 from ops_api.planning.facts import day_facts_from_sql
-from ops_api.planning.view import keep_sales_history
+from ops_api.planning.view import keep_sales_history, panel_from_sql
 from policies.domain.day_walk import DayChange
 from policies.domain.network import DAY_SECONDS
 from tests.integration.planner_service import planning_rig, sell
@@ -209,3 +210,32 @@ def test_a_migration_down_and_up_computes_the_days_again(rig):
     assert kept_days(rig) == []
     same(facts(rig, DayBook(rig.network)), before)
     assert len(kept_days(rig)) == before.days - 1
+
+
+@pytest.mark.parametrize(("back", "days"), [(0, 56), (0, 2), (7, 56), (20, 2), (60, 56)])
+def test_the_panel_of_single_days_is_that_of_the_whole_ledger(rig, back, days):
+    """At any hour, with sales undone, with and without what was sold before."""
+    store = rig.network.locations.ids[rig.network.stores[0]]
+    sale = rig.sale(store, rig.network.skus.ids[0], 2)
+    assert rig.post("till", "/sales:batch", {"lines": [sale]}).status_code == 200
+    late_sale(rig, days=1, store=1)
+    empty = [rig.sale(store, sku, 60) for sku in rig.network.skus.ids[:4]]
+    assert rig.post("till", "/sales:batch", {"lines": empty}).status_code == 200
+    rig.clock.forward(hours=2)
+    undone = rig.post("boss", f"/movements/{sale['event_id']}:reverse")
+    assert undone.status_code == 201, undone.json
+    for with_history in (False, True):
+        if with_history:
+            sold = np.random.default_rng(1).integers(0, 9, (30, *rig.network.shape))
+            with writing(rig.engine) as connection:
+                keep_sales_history(connection, rig.network, sold.astype(np.int32), -2, 0)
+        for known in (None, now_s(rig)):
+            as_of = now_s(rig) - back * 3_600
+            with reading(rig.engine) as connection:
+                expected = panel_from_sql(connection, rig.network, as_of, days, known)
+                found = panel_by_day(connection, rig.network, as_of, days, known)
+            assert found.last_day == expected.last_day
+            assert np.array_equal(found.sold, expected.sold)
+            percent = (found.out_share, expected.out_share)
+            assert np.array_equal(*percent)
+    assert back or percent[0].any()
