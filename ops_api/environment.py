@@ -25,7 +25,8 @@ _WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no"
 def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """Settings of the variables ``STORETWIN_<NAME>``; a list is separated by commas.
 
-    ``STORETWIN_SECRET_KEY_FILE`` names a file that holds the secret key.
+    ``STORETWIN_SECRET_KEY_FILE`` names a file that holds the secret key, and
+    ``STORETWIN_OIDC_CLIENT_SECRET_FILE`` one with the identity provider's.
 
     Raises
     ------
@@ -41,8 +42,8 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if name == "DB":
             # The command line's short name.
             out.setdefault("DATABASE_URL", text)
-        elif name == "SECRET_KEY_FILE":
-            out["SECRET_KEY"] = Path(text).read_text(encoding="utf-8").strip()
+        elif name in {"SECRET_KEY_FILE", "OIDC_CLIENT_SECRET_FILE"}:
+            out[name.removesuffix("_FILE")] = Path(text).read_text(encoding="utf-8").strip()
         elif name not in known or name.lower() in IN_CODE:
             raise InvalidInput(
                 f"no setting {name[:60]!r}",

@@ -36,6 +36,13 @@ class Settings:
     cut_off_s : seconds after midnight until which a night still belongs to the day before
     future_tolerance_s, past_tolerance_s : accepted age of a device's event
     undo_s : how long a person may take back what they did
+    oidc_issuer : address of the chain's identity provider; empty: log-in by password alone
+    oidc_client_id, oidc_client_secret : the service at the provider; the secret may be empty,
+        the proof key is always sent
+    oidc_redirect_uri : our own ``…/api/v1/session/oidc:finish`` as the provider knows it
+    oidc_scopes, oidc_claim : what is asked for, and which claim is a person's log-in
+    oidc_provision : add a person whom nobody knows, without any right
+    oidc_skew_s : how far the provider's clock may differ
     stock_listeners : called inside each transaction that moved stock
     """
 
@@ -61,6 +68,14 @@ class Settings:
     future_tolerance_s: int = 300
     past_tolerance_s: int = 7 * 86_400
     undo_s: int = 600
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_redirect_uri: str = ""
+    oidc_scopes: str = "openid profile email"
+    oidc_claim: str = "preferred_username"
+    oidc_provision: bool = False
+    oidc_skew_s: int = 60
     stock_listeners: tuple[StockListener, ...] = ()
 
     def __post_init__(self) -> None:
@@ -84,6 +99,7 @@ class Settings:
                 field="TRUSTED_PROXIES",
                 remedy="0 to 5: only those that you run yourself",
             )
+        self._check_provider()
         prefix = self.company_prefix
         if not (prefix.isascii() and prefix.isdigit() and 7 <= len(prefix) <= 10):
             raise InvalidInput(
@@ -91,6 +107,25 @@ class Settings:
                 field="COMPANY_PREFIX",
                 remedy="give its 7 to 10 digits",
             )
+
+    def _check_provider(self) -> None:
+        if not self.oidc_issuer:
+            return
+        for name in ("oidc_issuer", "oidc_redirect_uri"):
+            if not getattr(self, name).startswith("https://"):
+                raise InvalidInput(
+                    "log-in goes over https alone",
+                    field=name.upper(),
+                    remedy="give an address that begins with https://",
+                )
+        if not self.oidc_client_id or "openid" not in self.oidc_scopes.split():
+            raise InvalidInput(
+                "the identity provider is set up in part",
+                field="OIDC_CLIENT_ID",
+                remedy="give OIDC_CLIENT_ID, and OIDC_SCOPES with openid among them",
+            )
+        if not 0 <= self.oidc_skew_s <= 300:
+            raise InvalidInput(f"{self.oidc_skew_s} s", field="OIDC_SKEW_S", remedy="0 to 300")
 
     @classmethod
     def read(cls, config: Mapping[str, Any] | Settings | None) -> Settings:

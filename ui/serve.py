@@ -88,7 +88,12 @@ def make_site(service: Flask, gate: ServiceGate, serving: Serving) -> Flask:
     site.config.update({name: service.config[name] for name in _COOKIE_SETTINGS})
     site.register_blueprint(
         web.make_blueprint(
-            gate, serving.demo_users, serving.cache, serving.demo_clock, serving.pages
+            gate,
+            serving.demo_users,
+            serving.cache,
+            serving.demo_clock,
+            serving.pages,
+            single_sign_on=bool(service.extensions["storetwin"].settings.oidc_issuer),
         )
     )
     site.register_blueprint(

@@ -22,7 +22,9 @@ from ops_api.health import routes as health
 from ops_api.labels import routes as labels
 from ops_api.lots import routes as lots
 from ops_api.masterdata import routes as masterdata
+from ops_api.people import oidc_routes
 from ops_api.people import routes as people
+from ops_api.people.oidc import Provider
 from ops_api.periods import routes as periods
 from ops_api.planning import routes as planning
 from ops_api.planning.safety import queue_needs
@@ -54,6 +56,7 @@ SLICES = (
     labels,
     lots,
     masterdata,
+    oidc_routes,
     people,
     periods,
     planning,
@@ -120,6 +123,8 @@ def create_app(
         add(registry)
     engine = make_engine(settings.database_url)
     app.extensions["storetwin"] = Service(settings, engine, registry, _gatherer(engine))
+    if settings.oidc_issuer:
+        app.extensions[oidc_routes.EXTENSION] = Provider(settings)
     problems.install(app)
     limiter = Limiter(
         get_remote_address,

@@ -217,11 +217,15 @@ def _respond(endpoint: Endpoint, settings: Settings, out: Answer | dict[str, Any
     if answer.session is not None:
         session.clear()
         session.update(answer.session)
-    return Response(
+    response = Response(
         json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")),
         status=answer.status,
         content_type=answer.media_type,
     )
+    if answer.location:
+        response.headers["Location"] = answer.location
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _audit_refusal(

@@ -90,7 +90,8 @@ class Call:
 class Answer:
     """Status and JSON object of an answer; `session` asks for a change of the cookie.
 
-    `content` is a file that goes out instead of the JSON object.
+    `content` is a file that goes out instead of the JSON object, `location` where a browser
+    is sent.
     """
 
     body: dict[str, Any]
@@ -100,6 +101,7 @@ class Answer:
     media_type: str = "application/json"
     content: bytes | None = None
     file_name: str = ""
+    location: str = ""
 
 
 Handler = Callable[[Call], Answer | dict[str, Any]]
@@ -145,7 +147,7 @@ class Endpoint:
             raise ValueError(f"{self.name}: no permission {self.permission!r}")
         if not isinstance(self.scope, Chain | Own | Rows | Site | Document):
             raise TypeError(f"{self.name}: scope is missing")
-        if not self.statuses or not 200 <= self.statuses[0] < 300:
+        if not self.statuses or not 200 <= self.statuses[0] < 400:
             raise ValueError(f"{self.name}: success status is missing")
         if not self.handler.__doc__:
             raise ValueError(f"{self.name}: the handler needs a docstring, it is its summary")

@@ -26,20 +26,27 @@ def test_the_table_of_settings_is_the_settings():
     assert set(table) == set(known)
     kept = from_environment({PREFIX + name: value for name, value in table.items() if value})
     assert kept == {name: known[name] for name in kept}
-    assert {name for name, value in table.items() if not value} == {"SECRET_KEY"}
+    without = {name for name, default in known.items() if default == ""}
+    assert {name for name, value in table.items() if not value} == without
 
 
 def test_a_file_holds_the_key_and_other_programs_variables_are_left_alone(tmp_path):
     (tmp_path / "key").write_text("sixteen characters\n")
+    (tmp_path / "word").write_text("the provider's word\n")
     kept = from_environment(
         {
             "STORETWIN_SECRET_KEY_FILE": str(tmp_path / "key"),
+            "STORETWIN_OIDC_CLIENT_SECRET_FILE": str(tmp_path / "word"),
             "STORETWIN_DB": "sqlite:///x.db",
             "HOME": "/root",
             **dict.fromkeys(NOT_SETTINGS, "1"),
         }
     )
-    assert kept == {"SECRET_KEY": "sixteen characters", "DATABASE_URL": "sqlite:///x.db"}
+    assert kept == {
+        "SECRET_KEY": "sixteen characters",
+        "OIDC_CLIENT_SECRET": "the provider's word",
+        "DATABASE_URL": "sqlite:///x.db",
+    }
     assert Settings.read(kept).database_url == "sqlite:///x.db"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, redirect, render_template, request
+from flask import Blueprint, Response, abort, redirect, render_template, request, session
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -20,6 +20,8 @@ from ui.theme import FONT_FACE, THEMES, css_variables, tokens
 
 PATHS: dict[str, str] = {"twin": "/twin", "whatif": "/whatif", "phone": "/m/", "manage": "/manage/"}
 """Where each page stands; dashboards stay one path level deep."""
+SIGN_ON = "/api/v1/session/oidc"
+"""Where the log-in by the identity provider begins."""
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -84,6 +86,8 @@ def make_blueprint(
     cache: Path | None = None,
     demo_clock: Moment = no_demo,
     served: Collection[str] = tuple(PATHS),
+    *,
+    single_sign_on: bool = False,
 ) -> Blueprint:
     """The blueprint of the server-rendered pages.
 
@@ -94,6 +98,7 @@ def make_blueprint(
     cache : Path, optional, folder that keeps the cut font
     demo_clock : callable, the demo's local time for every header; None outside of a demo
     served : names of the pages that this server has
+    single_sign_on : offer the log-in by the chain's identity provider
     """
     site = Blueprint("web", __name__, template_folder="templates")
 
@@ -109,6 +114,7 @@ def make_blueprint(
             person=gate.person(request.cookies),
             here=request.path,
             demo_time=demo_words(say, demo_clock()),
+            single_sign_on=single_sign_on,
             **values,
         )
         answer = Response(body, status=status, mimetype="text/html")
@@ -140,7 +146,9 @@ def make_blueprint(
 
     @site.get("/logout")
     def logout() -> AnyResponse:
-        """302 to the log-in, session ended."""
+        """302 to the log-in, session ended; to the provider's end where it opened it."""
+        if single_sign_on and session.get("by") == "oidc":
+            return redirect(f"{SIGN_ON}:end")
         gate.log_out()
         return redirect("/login")
 
