@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Engine, case, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, select, union_all
 
 from ops_api.database import writing
 from ops_api.ledger.rows import ACTUAL, Stamp, derived_id, is_transit, open_stock
@@ -78,22 +78,27 @@ def _is_late(connection: Connection, as_of: int, now: int) -> bool:
     return first is not None and now - as_of < as_of - first
 
 
-def _rows(location: str, sku: str | None, sign: int) -> Any:
-    """Movements of a location, into it positive times `sign`."""
+def _rows(
+    location: str, sku: str | None, sign: int, *also: ColumnElement[bool]
+) -> list[Select[tuple[Any, ...]]]:
+    """Movements out of a location and into it, the latter positive times `sign`.
+
+    One query a side: each is answered from its index alone, a row of the table costs a page.
+    """
     m = MOVEMENTS.c
-    signed = case((m.to_location == location, sign * m.quantity), else_=-sign * m.quantity)
-    query = select(m.sku, m.lot, m.condition, signed.label("units")).where(
-        (m.from_location == location) | (m.to_location == location),
-        m.run_id == ACTUAL,
-        m.visibility == 0,
-    )
-    return query.where(m.sku == sku) if sku else query
+    out: list[Select[tuple[Any, ...]]] = []
+    for end, side in ((m.from_location, -sign), (m.to_location, sign)):
+        query = select(m.sku, m.lot, m.condition, (side * m.quantity).label("units")).where(
+            end == location, m.run_id == ACTUAL, m.visibility == 0, *also
+        )
+        out.append(query.where(m.sku == sku) if sku else query)
+    return out
 
 
 def _summed(location: str, sku: str | None, as_of: int, known_at: int) -> Any:
     m = MOVEMENTS.c
-    rows = _rows(location, sku, 1).where(m.occurred_at <= as_of, m.recorded_at <= known_at)
-    return rows.subquery()
+    rows = _rows(location, sku, 1, m.occurred_at <= as_of, m.recorded_at <= known_at)
+    return union_all(*rows).subquery()
 
 
 def _undone(
@@ -106,13 +111,21 @@ def _undone(
     )
     if sku:
         today = today.where(b.sku == sku)
-    since = _rows(location, sku, -1).where(m.occurred_at > as_of)
+    since = _rows(location, sku, -1, m.occurred_at > as_of)
     # Recorded by others while this was asked: among the last rows, if there are any.
     newest = connection.scalar(select(func.max(m.seq))) or 0
-    just_now = _rows(location, sku, -1).where(
-        m.seq > newest - _TAIL, m.occurred_at <= as_of, m.recorded_at > known_at
+    signed = case((m.to_location == location, -m.quantity), else_=m.quantity)
+    just_now = select(m.sku, m.lot, m.condition, signed.label("units")).where(
+        m.seq > newest - _TAIL,
+        (m.from_location == location) | (m.to_location == location),
+        m.run_id == ACTUAL,
+        m.visibility == 0,
+        m.occurred_at <= as_of,
+        m.recorded_at > known_at,
     )
-    return union_all(today, since, just_now).subquery()
+    if sku:
+        just_now = just_now.where(m.sku == sku)
+    return union_all(today, *since, just_now).subquery()
 
 
 _TAIL = 10_000
