@@ -10,6 +10,7 @@ from sqlalchemy import select
 from ops_api.clock import epoch
 from ops_api.errors import RoleDenied
 from ops_api.people.authenticate import load_principal
+from ops_api.people.privacy import data_of, erase
 from ops_api.people.roles import ANYONE, DEVICE_ROLES, PUBLIC
 from ops_api.people.service import (
     GrantSpec,
@@ -97,6 +98,17 @@ def register(registry: Registry) -> None:
             "",
         ),
         (
+            "person_erase",
+            "POST",
+            "/people/{id}:erase",
+            "people.write",
+            Chain(),
+            forget,
+            Empty,
+            (200, 404, 409),
+            "",
+        ),
+        (
             "person_grant",
             "POST",
             "/people/{id}:grant",
@@ -147,9 +159,11 @@ def register(registry: Registry) -> None:
                 limit=limit,
             )
         )
-    for name, path, permission, scope, handler in (
-        ("me", "/me", ANYONE, Own(), me),
-        ("people", "/people", "people.read", Chain(), people),
+    for name, path, permission, scope, handler, statuses in (
+        ("me", "/me", ANYONE, Own(), me, (200,)),
+        ("people", "/people", "people.read", Chain(), people, (200,)),
+        ("my_data", "/me/data", ANYONE, Own(), my_data, (200,)),
+        ("person_data", "/people/{id}/data", "people.write", Chain(), person_data, (200, 404)),
     ):
         registry.add(
             Endpoint(
@@ -159,7 +173,7 @@ def register(registry: Registry) -> None:
                 permission=permission,
                 scope=scope,
                 handler=handler,
-                statuses=(200,),
+                statuses=statuses,
                 answer=JsonObject,
             )
         )
@@ -239,6 +253,22 @@ def end(call: Call) -> dict[str, Any]:
     """End a person's access at once."""
     deactivate(call.connection, call.path["id"], at=call.now, actor=call.principal.person)
     return {"id": call.path["id"], "is_active": False}
+
+
+def forget(call: Call) -> dict[str, Any]:
+    """Forget who a person was; what they did stays, under an id that nothing resolves."""
+    erase(call.connection, call.path["id"], at=call.now, actor=call.principal.person)
+    return {"id": call.path["id"], "is_erased": True}
+
+
+def my_data(call: Call) -> dict[str, Any]:
+    """Everything that is kept of the caller."""
+    return data_of(call.connection, call.principal.person)
+
+
+def person_data(call: Call) -> dict[str, Any]:
+    """Everything that is kept of a person, to hand to them."""
+    return data_of(call.connection, call.path["id"])
 
 
 def grant(call: Call) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command("backup")(guarded(backup))
     group.command("restore")(guarded(restore))
     group.command("day-facts")(guarded(day_facts))
+    group.command("prune")(guarded(prune))
     app.add_typer(group, name="db")
     app.command("check-ledger")(guarded(check_ledger))
     app.command()(guarded(plan))
@@ -117,6 +118,33 @@ def day_facts(
     finally:
         engine.dispose()
     answer({"first_day": first, "days": len(days), "days_read": book.days_read}, as_json=as_json)
+
+
+def prune(
+    db: Db = DEFAULT_DB,
+    as_of: Annotated[str, typer.Option("--as-of", help="Aware time, ISO 8601.")] = "",
+    messages: Annotated[int, typer.Option(help="Days of sent webhook messages.")] = 30,
+    keys: Annotated[int, typer.Option(help="Days of answers to idempotency keys.")] = 90,
+    files: Annotated[int, typer.Option(help="Days of workbooks sent in.")] = 365,
+    as_json: Json = False,
+) -> None:
+    """Remove what is only kept for a while; facts and the audit trail stay.
+
+    May run while the service works; interrupted, it goes on where it stood.
+    Example: storetwin db prune --as-of 2017-11-26T22:30:00-05:00
+    """
+    from ops_api.clock import epoch
+    from ops_api.database import make_engine
+    from ops_api.retention import Retention
+    from ops_api.retention import prune as work
+
+    moment = _moment(as_of, "--as-of")
+    engine = make_engine(db)
+    try:
+        removed = work(engine, Retention(messages, keys, files), epoch(moment))
+    finally:
+        engine.dispose()
+    answer({"removed": removed}, as_json=as_json)
 
 
 def check_ledger(
