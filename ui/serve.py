@@ -18,6 +18,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from ops_api.web.application import behind_proxies
+from ops_api.web.headers import FOR_PAGES, add_headers
 from ui import manage, phone, web
 from ui.dashboards import PageMaker, start
 from ui.desk import ServiceDesk
@@ -103,6 +104,7 @@ def make_site(service: Flask, gate: ServiceGate, serving: Serving) -> Flask:
         manage.make_blueprint(gate, ServiceDesk(service), demo_clock=serving.demo_clock)
     )
     behind_proxies(site, service.extensions["storetwin"].settings.trusted_proxies)
+    add_headers(site, FOR_PAGES, over_tls=bool(service.config["SESSION_COOKIE_SECURE"]))
     limiter = Limiter(get_remote_address, app=site, storage_uri="memory://")
     tries: str = service.extensions["storetwin"].settings.log_in_limit
     limited = limiter.limit(tries, methods=["POST"])(site.view_functions["web.login"])

@@ -43,6 +43,7 @@ from ops_api.tasks import routes as tasks
 from ops_api.transfers import routes as transfers
 from ops_api.web import openapi, problems
 from ops_api.web.dispatch import bind
+from ops_api.web.headers import FOR_DATA, add_headers
 from ops_api.web.registry import PREFIX, Registry
 from ops_api.webhooks import routes as webhooks
 from ops_api.workbooks import routes as workbooks
@@ -126,6 +127,7 @@ def create_app(
     if settings.oidc_issuer:
         app.extensions[oidc_routes.EXTENSION] = Provider(settings)
     problems.install(app)
+    add_headers(app, FOR_DATA, over_tls=settings.cookie_secure)
     limiter = Limiter(
         get_remote_address,
         app=app,

@@ -13,6 +13,8 @@ import pytest
 from ops_api.errors import STATUS
 from ops_api.planning import locks
 from ops_api.planning.planner import LOCK
+from ops_api.web.catalogue import codes
+from policies.domain.errors import StoretwinError
 from tests.integration.api_service import Rig, make_rig
 from tests.integration.planner_service import release
 
@@ -314,6 +316,21 @@ CONFIG: dict[str, dict[str, Any]] = {
 
 def test_every_code_of_the_catalogue_has_a_row():
     assert set(STATUS) == set(ROWS)
+
+
+NO_ANSWERS = {"OLD", "TOOL_FAILED"}
+"""Why a line waits for a person, and a program of the backup: no request is refused so."""
+
+
+def test_every_error_of_the_service_stands_in_the_catalogue(tmp_path):
+    """Whatever class is added is found here, not in a list that somebody keeps."""
+    make_rig(tmp_path)
+    kinds = list(StoretwinError.__subclasses__())
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    raised = {kind.code for kind in kinds if kind.__module__.startswith("ops_api")}
+    assert raised - {"ERROR"} <= set(STATUS) | NO_ANSWERS
+    assert codes() == set(STATUS)
 
 
 @pytest.mark.parametrize("code", sorted(STATUS))
