@@ -24,7 +24,7 @@ def ask(connection: Connection, text: str, parameters: Sequence[Any]) -> list[tu
     ----------
     text : with ``%s`` for a parameter on PostgreSQL (and no other per cent sign), ``?`` on SQLite
     """
-    raw: Any = connection.connection.driver_connection
+    raw = _driver(connection)
     try:
         if connection.dialect.name == "postgresql":
             import psycopg  # noqa: PLC0415 -- an extra: SQLite needs none
@@ -41,11 +41,22 @@ def ask(connection: Connection, text: str, parameters: Sequence[Any]) -> list[tu
 
 def tell(connection: Connection, text: str, rows: Sequence[Any]) -> int:
     """Rows that SQLite changed, the statement run once for each of `rows`."""
-    raw: Any = connection.connection.driver_connection
+    raw = _driver(connection)
     try:
         return int(raw.executemany(text, rows).rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, text, error) from error
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's connection, in a transaction that SQLAlchemy knows of.
+
+    It begins one of itself with the first statement that it sees, and these it does not see:
+    SQLite would write at once what a rollback is to undo.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    return connection.connection.driver_connection
 
 
 def _told(connection: Connection, text: str, error: Exception) -> BaseException:

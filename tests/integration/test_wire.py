@@ -39,6 +39,17 @@ def test_a_broken_key_is_an_integrity_error_and_ends_the_transaction(writers):
     assert found == []
 
 
+def test_what_nobody_began_is_still_undone(writers):
+    """SQLAlchemy sees none of these statements: it would begin with a later one, or never."""
+    with writers.connect() as connection:
+        insert_rows(connection, CHAIN_HEADS, [head("wire undone")])
+        assert connection.in_transaction()
+        connection.rollback()
+    with writing(writers) as connection:
+        query = "SELECT chain FROM chain_heads WHERE chain = 'wire undone'"
+        assert ask(connection, query, ()) == []
+
+
 def test_a_connection_that_is_lost_is_busy_and_is_not_used_again(engine, writers):
     """The client sends it again; nothing was recorded."""
     if databases.kind() == "sqlite":
