@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
 
 from ops_api.bulk import among
 from ops_api.database import reading, writing
@@ -234,17 +234,8 @@ def _triggers(connection: Connection) -> int:
 
 def _all_twice(connection: Connection) -> int:
     """Movement ids twice, rows reversed twice: by the tables, whatever their indexes say."""
-    m, found = MOVEMENTS.c, 0
-    for column in (m.movement_id, m.reverses):
-        groups = (
-            select((func.count() - 1).label("more"))
-            .where(column != "")
-            .group_by(column)
-            .having(func.count() > 1)
-            .subquery()
-        )
-        found += int(connection.scalar(select(func.sum(groups.c.more))) or 0)
-    return found
+    m = MOVEMENTS.c
+    return sum(_more_than_once(connection, column) for column in (m.movement_id, m.reverses))
 
 
 def _new_twice(connection: Connection, new: pd.DataFrame) -> int:
@@ -253,15 +244,23 @@ def _new_twice(connection: Connection, new: pd.DataFrame) -> int:
     for column, names in ((m.movement_id, new.movement_id), (m.reverses, new.reverses)):
         given = names[names != ""].unique().tolist()
         for first in range(0, len(given), 50_000):
-            groups = (
-                select((func.count() - 1).label("more"))
-                .where(among(connection, column, given[first : first + 50_000]), column != "")
-                .group_by(column)
-                .having(func.count() > 1)
-                .subquery()
-            )
-            found += int(connection.scalar(select(func.sum(groups.c.more))) or 0)
+            named = among(connection, column, given[first : first + 50_000])
+            found += _more_than_once(connection, column, named)
     return found
+
+
+def _more_than_once(
+    connection: Connection, column: ColumnElement[str], *where: ColumnElement[bool]
+) -> int:
+    """Rows that name what another has named in this column before."""
+    groups = (
+        select((func.count() - 1).label("more"))
+        .where(column != "", *where)
+        .group_by(column)
+        .having(func.count() > 1)
+        .subquery()
+    )
+    return int(connection.scalar(select(func.sum(groups.c.more))) or 0)
 
 
 def _pending(connection: Connection) -> int:

@@ -65,7 +65,7 @@ def earliest(connection: Connection, after: dict[str, int], upto: dict[str, int]
     """
     m = MOVEMENTS.c
     if not after:
-        query = select(func.min(m.occurred_at)).where(m.run_id == ACTUAL, m.visibility == 0)
+        query = select(func.min(m.occurred_at)).where(_is_book())
         first: int | None = connection.execute(query).scalar()
         return first
     names = [name for name, seq in upto.items() if seq > after.get(name, 0)]
@@ -104,9 +104,7 @@ def rows_between(connection: Connection, start: int, end: int) -> pd.DataFrame:
     The columns are those of :func:`batches`.
     """
     m = MOVEMENTS.c
-    query = _chosen().where(
-        m.occurred_at >= start, m.occurred_at < end, m.run_id == ACTUAL, m.visibility == 0
-    )
+    query = _chosen().where(m.occurred_at >= start, m.occurred_at < end, _is_book())
     return _copied(connection, query) if _can_copy(connection) else _fetched(connection, query)
 
 
@@ -134,9 +132,13 @@ def _query(wanted: ColumnElement[bool]) -> Select[tuple[object, ...]]:
     return _chosen().where(wanted).order_by(MOVEMENTS.c.seq)
 
 
+def _is_book() -> ColumnElement[bool]:
+    """Rows of the actual ledger that the book shows."""
+    return and_(MOVEMENTS.c.run_id == ACTUAL, MOVEMENTS.c.visibility == 0)
+
+
 def _chosen() -> Select[tuple[object, ...]]:
     m = MOVEMENTS.c
-    is_book = and_(m.run_id == ACTUAL, m.visibility == 0)
     out: Select[tuple[object, ...]] = select(
         m.seq,
         m.kind,
@@ -147,7 +149,7 @@ def _chosen() -> Select[tuple[object, ...]]:
         m.occurred_at,
         m.recorded_at,
         func.coalesce(SALE_VALUES.c.unit_price_cents, 0).label("price"),
-        case((is_book, 1), else_=0).label("is_book"),
+        case((_is_book(), 1), else_=0).label("is_book"),
     ).select_from(MOVEMENTS.outerjoin(SALE_VALUES, SALE_VALUES.c.movement_id == m.movement_id))
     return out
 

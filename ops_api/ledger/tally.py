@@ -45,12 +45,11 @@ class Sums:
         self._parts: list[pd.DataFrame] = []
         self._size = 0
         if content is not None:
-            types = {**dict.fromkeys(self.keys, "str"), **dict.fromkeys(self.values, "int64")}
             # Empty text is no missing value here, and a SKU called "NA" is a SKU.
             self._add(
                 pd.read_csv(
                     io.BytesIO(zlib.decompress(content)),
-                    dtype=types,
+                    dtype=self._types(),
                     keep_default_na=False,
                     na_filter=False,
                 )
@@ -65,8 +64,8 @@ class Sums:
     def total(self) -> pd.DataFrame:
         """One row for each key."""
         if not self._parts:
-            columns = {**dict.fromkeys(self.keys, "str"), **dict.fromkeys(self.values, "int64")}
-            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+            types = self._types().items()
+            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types})
         if len(self._parts) > 1:
             both = pd.concat(self._parts, ignore_index=True)
             both = both.groupby(self.keys, sort=False, as_index=False)[self.values].sum()
@@ -77,6 +76,9 @@ class Sums:
     def content(self) -> bytes:
         """The sums as bytes, for the next check."""
         return zlib.compress(self.total().to_csv(index=False).encode(), 1)
+
+    def _types(self) -> dict[str, str]:
+        return {**dict.fromkeys(self.keys, "str"), **dict.fromkeys(self.values, "int64")}
 
     def _add(self, frame: pd.DataFrame) -> None:
         self._parts.append(frame)

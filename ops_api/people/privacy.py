@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from ops_api.clock import iso
-from ops_api.errors import StateInvalid, UnknownDocument
+from ops_api.errors import StateInvalid
 from ops_api.ledger.schema import AUDIT
 from ops_api.ledger.write import record_audit
+from ops_api.people.service import require_person
 from ops_api.people.tables import GRANTS, PEOPLE, TOKENS
 
 ERASED = "erased"
@@ -23,7 +24,7 @@ def data_of(connection: Connection, person: str) -> dict[str, Any]:
     Acts are their rows of the audit trail, the newest first; `acts_recorded` says how many
     there are in all.
     """
-    row = _person(connection, person)
+    row = require_person(connection, person)
     grants = connection.execute(
         select(GRANTS.c.role, GRANTS.c.scope_kind, GRANTS.c.scope_value).where(
             GRANTS.c.person == person
@@ -69,7 +70,7 @@ def erase(connection: Connection, person: str, *, at: int, actor: str) -> None:
     StateInvalid
         The person still has access.
     """
-    row = _person(connection, person)
+    row = require_person(connection, person)
     if row.is_active:
         raise StateInvalid(
             f"{person[:64]!r} still has access",
@@ -91,16 +92,3 @@ def erase(connection: Connection, person: str, *, at: int, actor: str) -> None:
     connection.execute(delete(GRANTS).where(GRANTS.c.person == person))
     connection.execute(delete(TOKENS).where(TOKENS.c.person == person))
     record_audit(connection, "person.erase", recorded_at=at, actor=actor, subject=person)
-
-
-def _person(connection: Connection, person: str) -> Any:
-    row = connection.execute(select(PEOPLE).where(PEOPLE.c.id == person)).first()
-    if row is None:
-        raise UnknownDocument(
-            f"no person {person[:64]!r}",
-            field="person",
-            row=person[:64],
-            remedy="check the id",
-            facts={"document": person[:64]},
-        )
-    return row

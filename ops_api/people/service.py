@@ -112,7 +112,7 @@ def replace_grants(
     connection: Connection, person: str, grants: Sequence[GrantSpec], *, at: int, actor: str
 ) -> None:
     """Give a person exactly these grants."""
-    _require_person(connection, person)
+    require_person(connection, person)
     connection.execute(delete(GRANTS).where(GRANTS.c.person == person))
     _insert_grants(connection, person, grants)
     record_audit(
@@ -127,7 +127,7 @@ def replace_grants(
 
 def deactivate(connection: Connection, person: str, *, at: int, actor: str) -> None:
     """End a person's access: sessions and tokens at once."""
-    _require_person(connection, person)
+    require_person(connection, person)
     connection.execute(
         update(PEOPLE)
         .where(PEOPLE.c.id == person)
@@ -198,7 +198,7 @@ def add_token(
     actor: str,
 ) -> tuple[str, str]:
     """(token, its id) for a device, inside a transaction."""
-    _require_person(connection, person)
+    require_person(connection, person)
     token = "st_" + secrets.token_urlsafe(32)
     identity = "DEV-" + secrets.token_hex(6)
     connection.execute(
@@ -247,7 +247,11 @@ def _insert_grants(connection: Connection, person: str, grants: Sequence[GrantSp
         connection.execute(insert(GRANTS), rows)
 
 
-def _require_person(connection: Connection, person: str) -> None:
-    found = connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.id == person)).first()
+def require_person(connection: Connection, person: str) -> Any:
+    """Row of a person; raises :class:`UnknownDocument`."""
+    found = connection.execute(select(PEOPLE).where(PEOPLE.c.id == person)).first()
     if found is None:
-        raise UnknownDocument(f"no person {person[:64]!r}", field="person", row=person[:64])
+        raise UnknownDocument(
+            f"no person {person[:64]!r}", field="person", row=person[:64], remedy="check the id"
+        )
+    return found

@@ -6,12 +6,11 @@ reader that holds the ledger; tests hold the two equal.
 
 from __future__ import annotations
 
-import numpy as np
 from sqlalchemy import Connection
 
 from ops_api.planning.day_book import DayBook
 from ops_api.planning.ledger_columns import LedgerReader
-from ops_api.planning.view import add_history, add_sales, panel_from_sql, read_sales_history
+from ops_api.planning.view import add_sales, panel_before_ledger, panel_from_sql
 from ops_api.planning.wallclock import WallClock
 from policies.domain.day_walk import percent_out_of_stock
 from policies.domain.forecast import SalesPanel
@@ -48,16 +47,7 @@ def panel_by_day(
     found = days_of.stock_before(connection, days, as_of_s, known_s)
     last = as_of_s // DAY_SECONDS
     live = last if found is None else found[0]
-    history = read_sales_history(connection)
-    if history is not None and history[0].shape[1:] == network.shape:
-        oldest = min(live, history[1] - len(history[0]) + 1)
-    else:
-        history, oldest = None, live
-    first = max(last - days + 1, min(oldest, last))
-    sold = np.zeros((last - first + 1, *network.shape), dtype=np.int32)
-    out = np.zeros(sold.shape, dtype=np.uint8)
-    if history is not None:
-        add_history(sold, first, *history)
+    first, sold, out = panel_before_ledger(connection, network, live, last, days)
     if found is None:
         return SalesPanel(last, sold, out)
     stock = found[1]

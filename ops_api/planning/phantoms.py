@@ -117,7 +117,11 @@ def availability(rows: list[Any]) -> Availability | None:
     """Of all `rows` together; None where there are none."""
     if not rows:
         return None
+    return Availability(rows[0].business_day, *shares(rows))
+
+
+def shares(rows: list[Any]) -> tuple[float, float]:
+    """(by the book, corrected) of `rows` together; NaN where nothing is listed."""
     listed = sum(row.listed for row in rows) or np.nan
     stocked, phantoms = sum(row.stocked for row in rows), sum(row.phantoms for row in rows)
-    book, corrected = float(stocked / listed), float((stocked - phantoms) / listed)
-    return Availability(rows[0].business_day, book, corrected)
+    return float(stocked / listed), float((stocked - phantoms) / listed)

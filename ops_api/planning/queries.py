@@ -13,7 +13,7 @@ from ops_api.clock import iso
 from ops_api.planning.executor import proposal_lines
 from ops_api.planning.facts import PROMISE, kept_facts
 from ops_api.planning.live import live_of
-from ops_api.planning.phantoms import availability, latest_estimates
+from ops_api.planning.phantoms import latest_estimates, shares
 from ops_api.planning.schemas import KpiQuery, ProposalQuery, RouteQuery
 from ops_api.planning.tables import (
     DECISION_QUEUE,
@@ -208,25 +208,24 @@ def kpi_table(
 def availability_table(connection: Connection, reach: frozenset[str] | None) -> dict[str, Any]:
     """Stores within reach and all of them together; empty before the first forecast."""
     rows = latest_estimates(connection, reach)
-    whole = availability(rows)
-    if whole is None:
+    if not rows:
         return {"business_day": None, "book": None, "corrected": None, "stores": []}
-    stores = [(row, availability([row])) for row in rows]
     return {
-        "business_day": whole.business_day,
-        "book": _plain(whole.book),
-        "corrected": _plain(whole.corrected),
+        "business_day": rows[0].business_day,
+        **_shares(rows),
         "stores": [
             {
                 **{name: getattr(row, name) for name in ("location", "listed", "stocked")},
                 "phantoms": round(row.phantoms, 2),
-                "book": _plain(one.book),
-                "corrected": _plain(one.corrected),
+                **_shares([row]),
             }
-            for row, one in stores
-            if one is not None
+            for row in rows
         ],
     }
+
+
+def _shares(rows: list[Any]) -> dict[str, Any]:
+    return dict(zip(("book", "corrected"), map(_plain, shares(rows)), strict=True))
 
 
 def _wanted(name: str) -> list[Kpi]:

@@ -146,6 +146,27 @@ def panel_from_sql(
     rows = ledger.columns().known(as_of_s, known_at_s)
     last = as_of_s // DAY_SECONDS
     begins = int(rows.occurred_at_s.min()) // DAY_SECONDS if len(rows) else last
+    first, sold, out = panel_before_ledger(connection, network, begins, last, days)
+    if len(rows):
+        add_sales(sold, first, rows)
+        live = max(first, begins)
+        out[live - first :] = out_of_stock_percent(network, rows, live, as_of_s)
+    return SalesPanel(last, sold, out)
+
+
+def panel_before_ledger(
+    connection: Connection, network: Network, begins: int, last: int, days: int
+) -> tuple[int, npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """A panel of at most `days` days up to `last` that knows what was sold before the ledger.
+
+    Parameters
+    ----------
+    begins : int, the ledger's first day
+
+    Returns
+    -------
+    (its first day, (D, L, K) units sold, (D, L, K) percent of the time out of stock: 0)
+    """
     history = read_sales_history(connection)
     if history is not None and history[0].shape[1:] == network.shape:
         oldest = min(begins, history[1] - len(history[0]) + 1)
@@ -153,14 +174,9 @@ def panel_from_sql(
         history, oldest = None, begins
     first = max(last - days + 1, min(oldest, last))
     sold = np.zeros((last - first + 1, *network.shape), dtype=np.int32)
-    out = np.zeros(sold.shape, dtype=np.uint8)
     if history is not None:
-        add_history(sold, first, *history)
-    if len(rows):
-        add_sales(sold, first, rows)
-        live = max(first, begins)
-        out[live - first :] = out_of_stock_percent(network, rows, live, as_of_s)
-    return SalesPanel(last, sold, out)
+        _add_history(sold, first, *history)
+    return first, sold, np.zeros(sold.shape, dtype=np.uint8)
 
 
 def keep_sales_history(
@@ -197,7 +213,7 @@ def read_sales_history(connection: Connection) -> tuple[npt.NDArray[np.int32], i
         return file["sold"], int(file["last_day"])
 
 
-def add_history(
+def _add_history(
     out: npt.NDArray[np.int32], first: int, sold: npt.NDArray[np.int32], last: int
 ) -> None:
     """Add what was sold on the days up to `last` to a panel that begins on day `first`."""

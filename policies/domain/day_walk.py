@@ -17,9 +17,11 @@ from policies.domain.facts import SKU_FACTS
 from policies.domain.ledger import MovementColumns, MovementKind
 from policies.domain.network import DAY_SECONDS, Network
 from policies.domain.panel import FactBook, cell_events, sales_facts
-from policies.domain.stock import is_slow
+from policies.domain.stock import is_slow, through_day
 
 Ints = npt.NDArray[np.int64]
+_NO_END = 2**62
+"""Whoever gives one day's rows gives none after it."""
 _STOCK_FACTS = (
     "ranged_sku_days",
     "in_stock_sku_days",
@@ -188,20 +190,14 @@ def _one_day(
     """(L, C, 9) sums of :data:`_STOCK_FACTS` over a day's records."""
     places, skus = stock.shape
     out = np.zeros((places, categories, 9), dtype=np.int64)
-    i, total = 0, len(cell)
+    i = 0
     for place in range(places):
         opens, closes = opens_s[place], closes_s[place]
         for sku in range(skus):
-            held, since, in_stock = stock[place, sku], opens, 0
-            while i < total and cell[i] == place * skus + sku:
-                moment = min(max(at[i], opens), closes)
-                if held > 0:
-                    in_stock += moment - since
-                since = moment
-                held += signed[i]
-                i += 1
-            if held > 0:
-                in_stock += closes - since
+            key = place * skus + sku
+            _, in_stock, i = through_day(
+                cell, at, signed, i, key, stock[place, sku], opens, closes, _NO_END
+            )
             end = closing[place, sku]
             to = out[place, category[sku]]
             if listed[place, sku]:
@@ -264,21 +260,15 @@ def _out_of_stock(
     """(L, K) percent; `stock` is carried to the end of the rows."""
     places, skus = stock.shape
     out = np.zeros((places, skus), dtype=np.uint8)
-    i, total = 0, len(cell)
+    i = 0
     for place in range(places):
         opens, closes = opens_s[place], closes_s[place]
         to_come = min(max(closes - now_s, 0), closes - opens)
         for sku in range(skus):
-            held, since, in_stock = stock[place, sku], opens, 0
-            while i < total and cell[i] == place * skus + sku:
-                moment = min(max(at[i], opens), closes)
-                if held > 0:
-                    in_stock += moment - since
-                since = moment
-                held += signed[i]
-                i += 1
-            if held > 0:
-                in_stock += closes - since
+            key = place * skus + sku
+            held, in_stock, i = through_day(
+                cell, at, signed, i, key, stock[place, sku], opens, closes, _NO_END
+            )
             stock[place, sku] = held
             if listed[place, sku]:
                 missing = closes - opens - in_stock

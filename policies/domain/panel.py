@@ -15,7 +15,7 @@ from policies.domain.documents import Documents
 from policies.domain.facts import LOCATION_FACTS, SKU_FACTS, DayFacts
 from policies.domain.ledger import CUSTOMER, MovementColumns, MovementKind, Visibility
 from policies.domain.network import DAY_SECONDS, Network
-from policies.domain.stock import SLOW_WINDOW_DAYS, is_slow
+from policies.domain.stock import SLOW_WINDOW_DAYS, is_slow, through_day
 
 Ints = npt.NDArray[np.int64]
 
@@ -292,16 +292,9 @@ def _walk(
             opens = (first_day + d) * 86_400 + opens_s[place]
             closes = (first_day + d) * 86_400 + closes_s[place]
             end = (first_day + d + 1) * 86_400
-            since = opens
-            while i < total and cell[i] == c and at[i] < end:
-                moment = min(max(at[i], opens), closes)
-                if stock > 0:
-                    in_stock[d, c] += moment - since
-                since = moment
-                stock += signed[i]
-                i += 1
-            if stock > 0:
-                in_stock[d, c] += closes - since
+            stock, in_stock[d, c], i = through_day(
+                cell, at, signed, i, c, stock, opens, closes, end
+            )
             closing[d, c] = stock
         while i < total and cell[i] == c:
             i += 1

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from policies.domain.errors import InvalidInput
 from policies.domain.ledger import VIRTUAL_NAMES, MovementColumns
 
+Ints = npt.NDArray[np.int64]
 SLOW_WINDOW_DAYS = 56
 SLOW_COVER_DAYS = 180
 
@@ -89,3 +91,34 @@ def is_slow(
     )
     out: npt.NDArray[np.bool_] = cover_is_long & (on_hand > 0)
     return out
+
+
+@njit(cache=True, inline="always")
+def through_day(
+    cell: Ints,
+    at: Ints,
+    signed: Ints,
+    i: int,
+    key: int,
+    held: int,
+    opens: int,
+    closes: int,
+    end: int,
+) -> tuple[int, int, int]:
+    """One record's rows from the `i`-th on, up to the time `end`.
+
+    Returns
+    -------
+    (units held after them, open seconds with any, number of the next row)
+    """
+    since, in_stock = opens, 0
+    while i < len(cell) and cell[i] == key and at[i] < end:
+        moment = min(max(at[i], opens), closes)
+        if held > 0:
+            in_stock += moment - since
+        since = moment
+        held += signed[i]
+        i += 1
+    if held > 0:
+        in_stock += closes - since
+    return held, in_stock, i
