@@ -70,21 +70,6 @@ class NotTold:
 
 
 @dataclass(frozen=True)
-class Phantoms:
-    """Availability less the stock that is likely not there, on one evening.
-
-    Attributes
-    ----------
-    day : int, day number of the evening
-    book, corrected : float, share of listed cells with stock, by the book and less phantoms
-    """
-
-    day: int
-    book: float
-    corrected: float
-
-
-@dataclass(frozen=True)
 class Situation:
     """What a page says about its data.
 
@@ -103,7 +88,6 @@ class Situation:
     pilot_days : (first, last) day numbers or None
     not_told : tuple of NotTold
     panel_expansion : float
-    phantoms : Phantoms or None, the last estimate
     """
 
     version: str
@@ -119,7 +103,6 @@ class Situation:
     pilot_days: tuple[int, int] | None = None
     not_told: tuple[NotTold, ...] = field(default=())
     panel_expansion: float = 1.0
-    phantoms: Phantoms | None = None
 
 
 class Source(Protocol):

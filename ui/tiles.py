@@ -29,7 +29,7 @@ TILE_CSS = """
 .tile .value small { font-size: 15px; font-weight: 600; color: var(--muted); }
 .tile .value.none { font-size: 15px; white-space: normal; padding: 7px 0 6px; font-weight: 600; }
 .tile .verdict { font-size: 13px; font-weight: 600; line-height: 1.4; }
-.tile .twin, .tile .note { font-size: 12px; color: var(--muted); line-height: 1.4; }
+.tile .twin { font-size: 12px; color: var(--muted); line-height: 1.4; }
 .worse { color: var(--worse); } .better { color: var(--better); }
 .inside, .unjudged { color: var(--muted); }
 .tile svg { display: block; width: 100%; height: 36px; margin-top: 6px; overflow: visible; }
@@ -50,14 +50,12 @@ class Tile:
     judgement : Judgement
     actual : (D,) float64, daily figure for the sparkline
     promise : (3, D) float64, daily P10, P50, P90; NaN where there is none
-    note : str, a sentence below the figure
     """
 
     kpi: Kpi
     judgement: Judgement
     actual: Floats
     promise: Floats
-    note: str = ""
 
 
 def verdict_words(judgement: Judgement, say: Words) -> str:
@@ -94,13 +92,12 @@ def _tile(tile: Tile, say: Words, currency: str) -> str:
     gap = f"{difference(found.gap, kpi.unit, say, currency, digits=digits)} " if shown else ""
     between = spread(found.low, found.high, kpi.unit, say, digits=digits)
     band = say("judge.twin_value", value=between) if between else ""
-    note = f'<div class="note">{escape(tile.note)}</div>' if tile.note else ""
     return (
         f'<section class="tile" data-kpi="{kpi.name}" data-verdict="{found.verdict.value}">{head}'
         f'<div class="value">{_small_unit(value)}</div>'
         f'<div class="verdict {found.verdict.value}">'
         f"{found.verdict.arrow} {escape(gap + words)}</div>"
-        f'<div class="twin">{escape(band) or "&nbsp;"}</div>{note}'
+        f'<div class="twin">{escape(band) or "&nbsp;"}</div>'
         f"{sparkline(tile.actual, tile.promise)}</section>"
     )
 

@@ -13,7 +13,6 @@ from ops_api.clock import iso
 from ops_api.planning.executor import proposal_lines
 from ops_api.planning.facts import PROMISE, kept_facts
 from ops_api.planning.live import live_of
-from ops_api.planning.phantoms import latest_estimates, shares
 from ops_api.planning.schemas import KpiQuery, ProposalQuery, RouteQuery
 from ops_api.planning.tables import (
     DECISION_QUEUE,
@@ -203,29 +202,6 @@ def kpi_table(
             item |= {"p10": _plain(band[0]), "p90": _plain(band[1])}
         out["kpis"].append(item)
     return out
-
-
-def availability_table(connection: Connection, reach: frozenset[str] | None) -> dict[str, Any]:
-    """Stores within reach and all of them together; empty before the first forecast."""
-    rows = latest_estimates(connection, reach)
-    if not rows:
-        return {"business_day": None, "book": None, "corrected": None, "stores": []}
-    return {
-        "business_day": rows[0].business_day,
-        **_shares(rows),
-        "stores": [
-            {
-                **{name: getattr(row, name) for name in ("location", "listed", "stocked")},
-                "phantoms": round(row.phantoms, 2),
-                **_shares([row]),
-            }
-            for row in rows
-        ],
-    }
-
-
-def _shares(rows: list[Any]) -> dict[str, Any]:
-    return dict(zip(("book", "corrected"), map(_plain, shares(rows)), strict=True))
 
 
 def _wanted(name: str) -> list[Kpi]:

@@ -13,7 +13,6 @@ from ops_api.ledger.rows import derived_id
 from ops_api.planning import executor, planner, releases, trucks
 from ops_api.planning.live import live_of
 from ops_api.planning.queries import (
-    availability_table,
     kpi_table,
     list_needs,
     list_plans,
@@ -79,7 +78,6 @@ def register(registry: Registry) -> None:
         ("plans", "/plans", "release.read", Chain(), plans, None),
         ("needs", "/needs", "proposal.read", Rows(), needs, None),
         ("kpis", "/kpis", "kpi.read", Rows(), kpis, KpiQuery),
-        ("availability", "/availability", "kpi.read", Rows(), availability_of, None),
     )
     for name, path, permission, scope, handler, query in reads:
         registry.add(
@@ -373,8 +371,3 @@ def kpis(call: Call) -> dict[str, Any]:
     network = live_of(call.connection).network(call.connection)
     now_s = WallClock(network).second(call.now)
     return kpi_table(call.connection, call.query, now_s, call.reach)
-
-
-def availability_of(call: Call) -> dict[str, Any]:
-    """Stock on the shelf at the last evening with an estimate, by the book and less phantoms."""
-    return availability_table(call.connection, call.reach)

@@ -15,7 +15,6 @@ from ui.pages.executive import _Board, executive
 from ui.pages.figures import TILE_KPIS, Figures, keep_fresh
 from ui.plots import load_backend
 from ui.shell import Visit, age_words
-from ui.sources import Phantoms
 from ui.theme import THEMES, tokens
 
 
@@ -134,16 +133,3 @@ def test_pages_take_the_last_figures_while_newer_ones_are_made():
     wait_until(lambda: Figures.of(source) is not first, 20, "newer figures")
     assert Figures.of(source).situation.version == "2"
     stop.set()
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_availability_tile_says_what_the_book_cannot_know(language):
-    source = FixtureSource(stores=6)
-    silent = _Board(Figures.of(source), visit(language)).tiles.object
-    assert 'class="note"' not in silent
-    source = FixtureSource(stores=6)
-    source.state = replace(source.state, phantoms=Phantoms(63, 0.961, 0.948))
-    told = _Board(Figures.of(source), visit(language)).tiles.object
-    assert told.count('class="note"') == 1
-    assert "96.1" in told
-    assert "94.8" in told

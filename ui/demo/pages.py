@@ -16,7 +16,6 @@ from ops_api.database import make_engine, reading
 from ops_api.ledger.schema import MOVEMENTS
 from ops_api.planning.facts import day_facts_from_sql
 from ops_api.planning.ledger_columns import LedgerReader
-from ops_api.planning.phantoms import availability, latest_estimates
 from ops_api.planning.worker import NeedsWorker
 from policies.domain.facts import CostModel, DayFacts
 from policies.domain.network import DAY_SECONDS, Network
@@ -31,7 +30,7 @@ from ui.demo.study import TOLD
 from ui.job_laboratory import Base, JobLaboratory, Setting
 from ui.run_source import RunSource
 from ui.serve import Serving, kept_secret, make_server, run
-from ui.sources import NotTold, Phantoms, Places, Situation
+from ui.sources import NotTold, Places, Situation
 
 SPEED = 30.0
 """The demo clock goes this much faster than real time while pages are served."""
@@ -59,14 +58,6 @@ class LiveFacts:
         with reading(self.engine) as connection:
             at = connection.execute(select(func.max(MOVEMENTS.c.recorded_at))).scalar()
         return None if at is None else dt.datetime.fromtimestamp(int(at), dt.UTC)
-
-    def phantoms(self) -> Phantoms | None:
-        """The planner's last estimate of availability without phantom stock."""
-        with reading(self.engine) as connection:
-            found = availability(latest_estimates(connection, None))
-        if found is None:
-            return None
-        return Phantoms(found.business_day, found.book, found.corrected)
 
     def __call__(self) -> DayFacts | None:
         """Facts of the full days since the service was opened."""
@@ -127,7 +118,6 @@ def serve_demo(plan: DemoPlan, home: Path, port: int, console: Console) -> None:
             promoted_day=begins,
             not_told=not_told(),
             panel_expansion=plan.panel_expansion,
-            phantoms=facts.phantoms(),
         )
 
     source = RunSource(

@@ -10,11 +10,10 @@ import holoviews as hv
 import numpy as np
 import pandas as pd
 
-from policies.domain.kpis import Kpi
 from ui import plots
 from ui.comparison import Comparison
 from ui.judgement import Verdict, verdict
-from ui.numerals import difference, figure, scaled
+from ui.numerals import difference, scaled
 from ui.pages.figures import Figures
 from ui.shell import Visit, legend_html
 from ui.tiles import Tile
@@ -50,19 +49,7 @@ class Charts:
             at = found.twin.first_day - first + np.arange(band.shape[1])
             inside = (at >= 0) & (at < len(actual))
             promise[:, at[inside]] = band[:, inside]
-        return Tile(found.kpi, found.judged(), actual, promise, self._note(found.kpi))
-
-    def _note(self, kpi: Kpi) -> str:
-        """What the book can't know: shelves so silent that their stock is likely not there."""
-        phantoms = self.figures.situation.phantoms
-        if kpi.name != "on_shelf_availability" or phantoms is None:
-            return ""
-        return self.visit.say(
-            "executive.phantoms",
-            book=figure(phantoms.book, "share", self.visit.say),
-            corrected=figure(phantoms.corrected, "share", self.visit.say),
-            day=self.date(phantoms.day),
-        )
+        return Tile(found.kpi, found.judged(), actual, promise)
 
     def band(self, found: Comparison, location: int | None) -> hv.Overlay:
         """Band chart of the whole chain, or of one store (position among the stores)."""
