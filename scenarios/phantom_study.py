@@ -16,7 +16,8 @@ from policies.domain.errors import ScenarioInvalid
 from policies.domain.forecast import SalesPanel
 from policies.domain.network import Network
 from policies.domain.view import NetworkView
-from policies.phantom import CountSample, Evidence, PhantomDetector, availability, likeliest
+from policies.phantom import CountSample, PhantomDetector, availability, likeliest
+from policies.silence import Evidence
 from scenarios.half_width import half_width
 from scenarios.runner import Job, Policy, Tell, run_jobs
 from scenarios.worlds import WorldSpec, world_network

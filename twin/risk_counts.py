@@ -8,7 +8,8 @@ import numpy.typing as npt
 from policies.domain.forecast import SalesPanel
 from policies.domain.network import DAY_SECONDS, IntArray
 from policies.domain.view import NetworkView
-from policies.phantom import Evidence, PhantomDetector
+from policies.phantom import PhantomDetector
+from policies.silence import Evidence
 from twin.state import State
 
 _YOUNG_DAYS = 28

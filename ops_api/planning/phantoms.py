@@ -16,7 +16,8 @@ from ops_api.planning.tables import AVAILABILITY
 from ops_api.tasks.service import COUNT, TaskDraft, open_tasks
 from policies.domain.forecast import SalesPanel
 from policies.domain.view import NetworkView
-from policies.phantom import Evidence, Floats, PhantomDetector, days_without_sale, likeliest
+from policies.phantom import PhantomDetector, likeliest
+from policies.silence import Evidence, Floats, days_without_sale
 
 LEAST_CHANCE = 0.25
 """One count in four finds a phantom at least; a clerk who finds none stops believing."""

@@ -34,10 +34,14 @@ def test_proposed_counts_find_three_times_as_many_phantoms_as_random_ones(found)
     assert sum(run["hits"] for run in found["runs"]) >= 6
 
 
-def test_silence_alone_halves_the_error_of_availability(found):
-    """What was emptied since the last delivery is not silent yet: random counts tell the rest."""
+def test_silence_alone_takes_a_third_of_the_error_off_availability(found):
+    """What was emptied since the last delivery is not silent yet: random counts tell the rest.
+
+    More would be said of chains whose shelves are never silent but for being empty; it was, and
+    was wrong on recorded sales.
+    """
     assert found["bias"]["book"]["mean"] > 1.0
-    assert abs(found["bias"]["silence"]["mean"]) <= 0.5 * found["bias"]["book"]["mean"]
+    assert abs(found["bias"]["silence"]["mean"]) <= 2 / 3 * found["bias"]["book"]["mean"]
     assert abs(found["bias"]["corrected"]["mean"]) < found["bias"]["book"]["mean"]
     for run in found["runs"]:
         assert 0.75 < run["records_right"] < 0.97

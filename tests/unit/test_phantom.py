@@ -10,7 +10,8 @@ import pytest
 from policies.conformance import random_view
 from policies.domain.errors import InvalidInput
 from policies.domain.forecast import SalesPanel
-from policies.phantom import CountSample, PhantomDetector, days_without_sale
+from policies.phantom import CountSample, PhantomDetector
+from policies.silence import Endurance, days_without_sale
 from tests.unit.policy_views import a_view
 
 
@@ -136,3 +137,40 @@ def test_a_panel_of_other_cells_or_no_days_is_refused():
             PhantomDetector().chance(view, SalesPanel(panel.last_day, sold))
     with pytest.raises(InvalidInput, match="chances"):
         CountSample(np.zeros(3), np.zeros(2, dtype=bool))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_goods_out_of_season_are_not_taken_for_phantoms(seed):
+    """One SKU in five sells no more, at different times, and all else comes in bursts."""
+    view, panel, truth = a_world(seed, share=0.0)
+    rng = np.random.default_rng(seed)
+    days, places, skus = panel.sold.shape
+    ends = np.where(rng.random((places, skus)) < 0.2, rng.integers(5, days, (places, skus)), days)
+    burst = rng.random((-(-days // 6), places, skus)) < 0.3
+    sold = panel.sold * np.repeat(burst, 6, axis=0)[:days]
+    sold[np.arange(days)[:, None, None] >= ends] = 0
+    panel = SalesPanel(days - 1, sold)
+    chance = PhantomDetector().fitted(view, panel).chance(view, panel)
+    stocked = stores_of(view) & (view.on_hand > 0)
+    assert not truth.any()
+    assert chance[stocked].sum() <= 0.03 * stocked.sum()
+    assert (chance[stocked] >= 0.25).mean() <= 0.01
+
+
+def test_silences_that_were_sold_out_of_say_how_long_full_shelves_are_silent():
+    """Half end at 1, half at 2: at 0.5 all last, at 1.5 half, at 2.0 half."""
+    ended = np.repeat([1.05, 2.05], 500)
+    found = Endurance.of(ended, np.zeros(0), np.zeros(0))
+    times = found.against_full(np.array([0.5, 1.5, 1.99]))
+    assert times == pytest.approx([1.0, 2.0, 2.0])
+    lasting = np.full(1000, 1.5)
+    later = Endurance.of(ended, lasting, np.ones(1000))
+    believed_empty = Endurance.of(ended, lasting, np.zeros(1000))
+    assert later.against_full(np.array([1.4])) == pytest.approx([4 / 3])
+    assert believed_empty.against_full(np.array([1.4])) == pytest.approx([2.0])
+
+
+def test_steady_sales_are_the_evidence_without_a_fit():
+    assert Endurance.of_steady_sales().against_full(np.array([0.0, 2.0])) == pytest.approx(
+        [1.0, np.exp(2.0)]
+    )
