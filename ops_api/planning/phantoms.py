@@ -1,8 +1,8 @@
 """Shelves that are silent for too long: the counts to ask for, and what silence says of stores.
 
-What it says of a store is kept and told to nobody: on the recorded Complete Journey it
-expected 7 % of phantoms where 0.2 % were (docs/studies.md). Only counts
-can tell how far it may be believed.
+What it says of a store is kept and told to nobody: shelves that were emptied since the last
+delivery are not silent yet, and only counts drawn at random tell how many these are
+(docs/studies.md).
 """
 
 from __future__ import annotations
