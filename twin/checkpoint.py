@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from policies.domain.errors import ScenarioInvalid
 from twin.loads import Load
 from twin.output import code_sha256
-from twin.tape import PlainUnpickler, Tape, is_done
+from twin.tape import PlainPickler, PlainUnpickler, Tape, is_done
 
 if TYPE_CHECKING:
     from twin.run import World
@@ -180,7 +180,7 @@ def save(
     tape_bytes = tape.flush()
     unfinished = checkpoints.path.with_name(checkpoints.path.name + ".part")
     with unfinished.open("wb") as file:
-        pickle.dump((dict(header), done, tape_bytes), file, protocol=5)
+        PlainPickler(file, protocol=5).dump((dict(header), done, tape_bytes))
         writer = _Writer(file, {**constants, **parts})
         writer.dump({name: vars(part) for name, part in parts.items()})
         file.flush()
@@ -203,7 +203,7 @@ def restore(
         vars(part).update(states[name])
 
 
-class _Writer(pickle.Pickler):
+class _Writer(PlainPickler):
     def __init__(self, file: Any, known: Mapping[str, Any]) -> None:
         super().__init__(file, protocol=5)
         self._name = {id(value): name for name, value in known.items()}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,24 @@ class CheckpointDiffers(StoretwinError):
     """A run that is led again does not do what it did the first time."""
 
     code = "CHECKPOINT_DIFFERS"
+
+
+class PlainPickler(pickle.Pickler):
+    """Writes what :class:`PlainUnpickler` reads."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Members of enumerations by their value, on every Python.
+
+        Early releases of Python 3.11 write the call of ``getattr`` that finds the member.
+        """
+        return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
+
+
+def plain_bytes(value: Any) -> bytes:
+    """What :class:`PlainUnpickler` reads back as `value`."""
+    out = io.BytesIO()
+    PlainPickler(out, protocol=5).dump(value)
+    return out.getvalue()
 
 
 class PlainUnpickler(pickle.Unpickler):
@@ -77,12 +96,12 @@ class Tape:
     def add_night(self, now: int, loads: Sequence[Load], routes: Any, unserved: set[int]) -> None:
         """Note what a night sets going, as it is before anything moves."""
         night: Night = (now, list(loads), tuple(routes), set(unserved))
-        self.add("night", pickle.dumps(night, protocol=5))
+        self.add("night", plain_bytes(night))
 
     def flush(self) -> int:
         """Write what was noted; returns the bytes of the whole tape."""
         with self.path.open("ab") as file:
-            pickle.dump(self._new, file, protocol=5)
+            PlainPickler(file, protocol=5).dump(self._new)
             file.flush()
             end = file.tell()
         self._new = []

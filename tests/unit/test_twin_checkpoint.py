@@ -12,6 +12,7 @@ import pytest
 from policies.domain.carbon import CarbonFactors
 from policies.domain.errors import ScenarioInvalid
 from policies.domain.network import DAY_SECONDS
+from policies.forecasting.series import Fallback
 from policies.registry import build_bundle
 from scenarios.history.generate import generate_chain
 from tests.unit.twin_worlds import up_to, world
@@ -42,7 +43,7 @@ from twin.scenario import (
     StoreRules,
     WarehouseRules,
 )
-from twin.tape import CheckpointDiffers, PlainUnpickler
+from twin.tape import CheckpointDiffers, PlainUnpickler, plain_bytes
 
 ALL = Trace(movements=True, decisions=True, final_state=True, tours=True)
 
@@ -282,3 +283,11 @@ def test_a_panel_comes_back_with_the_rows_that_are_read():
         assert (panel.leaving() == again.leaving()).all()
         assert (panel.view(0).sold == again.view(0).sold).all()
     assert (panel.history() == again.history()).all()
+
+
+def test_members_of_enumerations_are_written_by_their_value():
+    """Python 3.11.0 to 3.11.3 would write a call of getattr, which is never read."""
+    written = plain_bytes([Fallback.TOO_NEW])
+    assert b"getattr" not in written
+    read = PlainUnpickler(io.BytesIO(written)).load()
+    assert read[0] is Fallback.TOO_NEW
