@@ -246,7 +246,6 @@ def _ended(
     habits = habits.at(cells)
     place, sku = np.divmod(cells, panel.sold.shape[2])
     silent = np.zeros(len(cells))
-    yield silent[:0]
     for day in range(panel.days):
         silent += trade[day][place] * _in_stock(panel, day)[place, sku]
         sold = np.flatnonzero(panel.sold[day][place, sku] > 0)

@@ -141,7 +141,7 @@ def test_a_panel_of_other_cells_or_no_days_is_refused():
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_goods_out_of_season_are_not_taken_for_phantoms(seed):
-    """One SKU in five sells no more, at different times, and all else comes in bursts."""
+    """One cell in five sells no more, from different days on, and all else comes in bursts."""
     view, panel, truth = a_world(seed, share=0.0)
     rng = np.random.default_rng(seed)
     days, places, skus = panel.sold.shape

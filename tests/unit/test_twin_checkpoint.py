@@ -286,7 +286,7 @@ def test_a_panel_comes_back_with_the_rows_that_are_read():
 
 
 def test_members_of_enumerations_are_written_by_their_value():
-    """Python 3.11.0 to 3.11.3 would write a call of getattr, which is never read."""
+    """Debian 12's Python 3.11.2 would write a call of getattr, which is never read."""
     written = plain_bytes([Fallback.TOO_NEW])
     assert b"getattr" not in written
     read = PlainUnpickler(io.BytesIO(written)).load()
