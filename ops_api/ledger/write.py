@@ -39,11 +39,12 @@ StockListener = Callable[[Connection, "Posted"], None]
 
 @dataclass
 class Posted:
-    """What one write did to the book.
+    """What one write did to the book, or to what of it is for sale.
 
     Attributes
     ----------
-    changed : dict of (location, sku) to int, net change of good and damaged stock
+    changed : dict of (location, sku) to int, net change of good and damaged stock; of a lot
+        that is held or freed, the units that may not be sold any more, or may again
     recorded_at : int, whole seconds of UTC since 1970
     near : the only (location, sku) that may have crossed their safety line; None: any
     """

@@ -15,6 +15,7 @@ from ops_api.ledger.health import check_ledger
 from ops_api.ledger.schema import LATE_POSTINGS
 from ops_api.migrations.run import current, downgrade, upgrade
 from ops_api.planning.safety import store_line
+from ops_api.planning.tables import SAFETY_LINES
 from ops_api.planning.view import view_from_sql
 from tests.integration.api_service import Rig, make_rig
 
@@ -307,20 +308,52 @@ def needs_of(rig: Rig) -> list[dict[str, Any]]:
 
 
 def test_goods_that_may_not_be_sold_do_not_keep_a_safety_line_quiet(rig):
-    """Twelve lie in the store, the line's number, but some of them are held."""
+    """Twelve lie in the store, two above the line's number, but three of them are held."""
     arrive(rig, transfer(rig, 10, "approve", "ship"), 10, lot="SOON")
     rig.post("till", "/sales:batch", {"lines": [rig.sale(STORE, SKU, 6)]})
     with writing(rig.engine) as connection:
-        store_line(connection, STORE, SKU, 12)
+        store_line(connection, STORE, SKU, 10)
     rig.post("till", "/sales:batch", {"lines": [rig.sale(STORE, SKU, 1)]})
     assert sum(lots_at(rig, STORE).values()) == 13
     assert needs_of(rig) == []
     rig.post("keeper", "/lots:hold", {"sku": SKU, "lot": "SOON", "reason": "smells"})
+    assert needs_of(rig) == [], "ten are left for sale, as many as the line asks"
     rig.post("till", "/sales:batch", {"lines": [rig.sale(STORE, SKU, 1)]})
     left = lots_at(rig, STORE)
     assert sum(left.values()) == 12
     (need,) = needs_of(rig)
-    assert (need["state"], need["level"], need["line"]) == ("open", left[""], 12)
+    assert (need["state"], need["level"], need["line"]) == ("open", left[""], 10)
+
+
+@pytest.mark.parametrize("step", ["hold", "recall"])
+def test_a_hold_alone_fires_the_safety_line_of_every_place_once(rig, step):
+    """No sale follows it: the shop is as empty as after one. A release arms the line again."""
+    arrive(rig, transfer(rig, 10, "approve", "ship"), 10, lot="SOON")
+    free = sum(lots_at(rig, STORE).values()) - lots_at(rig, STORE)["SOON"]
+    with writing(rig.engine) as connection:
+        store_line(connection, STORE, SKU, free)
+    lot = {"sku": SKU, "lot": "SOON", "reason": "smells"}
+    rig.post("keeper", "/lots:hold", lot)
+    assert needs_of(rig) == [], "what is left is as much as the line asks"
+    rig.post("boss", "/lots:release", lot)
+    with writing(rig.engine) as connection:
+        store_line(connection, STORE, SKU, free + 1)
+    who = {"hold": "keeper", "recall": "boss"}[step]
+    assert rig.post(who, f"/lots:{step}", lot).status_code == 200
+    (need,) = needs_of(rig)
+    assert (need["state"], need["level"], need["line"]) == ("open", free, free + 1)
+    assert not armed(rig)
+    assert rig.post("boss", "/lots:release", lot).status_code == 200
+    assert armed(rig)
+    rig.post("keeper", "/lots:hold", lot)
+    assert len(needs_of(rig)) == 1, "one open need per shelf, however often it is crossed"
+
+
+def armed(rig: Rig) -> bool:
+    s = SAFETY_LINES.c
+    with reading(rig.engine) as connection:
+        query = select(s.is_armed).where(s.location == STORE, s.sku == SKU)
+        return bool(connection.execute(query).scalar_one())
 
 
 def test_a_planner_does_not_give_away_what_is_kept_for_a_customer(rig):
