@@ -43,7 +43,7 @@ class Settings:
     oidc_scopes, oidc_claim : what is asked for, and which claim is a person's log-in
     oidc_provision : add a person whom nobody knows, without any right
     oidc_skew_s : how far the provider's clock may differ
-    stock_listeners : called inside each transaction that moved stock
+    stock_listeners : called inside each transaction that moved stock, or held or freed a lot
     """
 
     database_url: str = "sqlite:///var/service.db"

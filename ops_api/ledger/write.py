@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -39,18 +39,17 @@ StockListener = Callable[[Connection, "Posted"], None]
 
 @dataclass
 class Posted:
-    """What one write did to the book, or to what of it is for sale.
+    """Where one write changed the book, or what of it is for sale.
 
     Attributes
     ----------
-    changed : dict of (location, sku) to int, net change of good and damaged stock; of a lot
-        that is held or freed, the units that may not be sold any more, or may again
     recorded_at : int, whole seconds of UTC since 1970
+    cells : the (location, sku) with another stock, or with a lot that was held or freed
     near : the only (location, sku) that may have crossed their safety line; None: any
     """
 
     recorded_at: int
-    changed: dict[tuple[str, str], int] = field(default_factory=dict)
+    cells: Collection[tuple[str, str]]
     near: Collection[tuple[str, str]] | None = None
 
 
@@ -77,7 +76,7 @@ def post(
     heads: Heads | None = None,
     more: Sequence[Piece] = (),
     near: Collection[tuple[str, str]] | None = None,
-) -> Posted:
+) -> None:
     """Write movements and move balances.
 
     Parameters
@@ -95,7 +94,7 @@ def post(
         A serial is not where its row takes it from.
     """
     if not rows:
-        return Posted(0)
+        return
     chains = sorted({row["chain"] for row in rows})
     if heads is None:
         heads = read_heads(connection, chains)
@@ -110,14 +109,18 @@ def post(
     ]
     changes = balance_changes(rows)
     move_balances(connection, changes, release or {}, pieces)
-    posted = Posted(rows[0]["recorded_at"], near=near)
+    net: dict[tuple[str, str], int] = {}
     for (place, sku, _lot, _condition), difference in changes.items():
-        if not is_transit(place) and difference:
-            cell = (place, sku)
-            posted.changed[cell] = posted.changed.get(cell, 0) + difference
+        if not is_transit(place):
+            net[place, sku] = net.get((place, sku), 0) + difference
+    cells = [cell for cell, difference in net.items() if difference]
+    hear(connection, listeners, Posted(rows[0]["recorded_at"], cells, near))
+
+
+def hear(connection: Connection, listeners: Sequence[StockListener], posted: Posted) -> None:
+    """Each listener looks at what was changed, in the transaction that changed it."""
     for listener in listeners:
         listener(connection, posted)
-    return posted
 
 
 def move_balances(

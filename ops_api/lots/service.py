@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -11,7 +12,7 @@ from ops_api.ledger import rows as made
 from ops_api.ledger.rows import derived_id, is_real
 from ops_api.ledger.schema import BALANCES, RESERVATIONS
 from ops_api.ledger.shelf import shrink_reservations
-from ops_api.ledger.write import Posted, announce, move_balances, post, record_audit
+from ops_api.ledger.write import Posted, announce, hear, move_balances, post, record_audit
 from ops_api.lots.rules import Dated, dated_of, lot_of, note_lot
 from ops_api.masterdata.tables import LOTS
 from ops_api.tasks.service import RECALL, RESERVATION_SHORT, TaskDraft, open_tasks
@@ -64,7 +65,7 @@ def hold_lot(
     _keep(connection, sku, lot, values, "lot.recall" if recalls else "lot.hold", reason, act)
     short = _free_promises(connection, sku, lot, act)
     places = _places(connection, sku, lot)
-    _tell_shelves(connection, sku, places, -1, act)
+    _tell_shelves(connection, sku, places, act)
     if recalls:
         drafts = [TaskDraft(RECALL, place, sku, lot) for place in places if is_real(place)]
         open_tasks(connection, drafts, at=act.recorded_at, cause=f"{sku}:{lot}")
@@ -83,7 +84,7 @@ def release_lot(connection: Connection, sku: str, lot: str, reason: str, act: Ac
         )
     values = {"on_hold": False, "hold_reason": "", "recalled_at": None}
     _keep(connection, sku, lot, values, "lot.release", reason, act)
-    _tell_shelves(connection, sku, _places(connection, sku, lot), 1, act)
+    _tell_shelves(connection, sku, _places(connection, sku, lot), act)
 
 
 def assign_lot(
@@ -150,14 +151,10 @@ def _keep(
     announce(connection, action, {"sku": sku, "lot": lot}, recorded_at=act.recorded_at)
 
 
-def _tell_shelves(
-    connection: Connection, sku: str, places: dict[str, int], sign: int, act: Act
-) -> None:
+def _tell_shelves(connection: Connection, sku: str, places: Iterable[str], act: Act) -> None:
     """No unit moved, yet a shop has fewer to sell, or more: its safety line is looked at."""
-    changed = {(place, sku): sign * units for place, units in places.items() if is_real(place)}
-    if changed:
-        for listen in act.listeners:
-            listen(connection, Posted(act.recorded_at, changed))
+    cells = [(place, sku) for place in places if is_real(place)]
+    hear(connection, act.listeners, Posted(act.recorded_at, cells))
 
 
 def _free_promises(connection: Connection, sku: str, lot: str, act: Act) -> list[str]:

@@ -85,11 +85,7 @@ def read_lines(connection: Connection, network: Network) -> npt.NDArray[np.int64
 def queue_needs(connection: Connection, posted: Posted) -> None:
     """Listener of the write path: queue what fell below its line, in the same transaction."""
     near = posted.near
-    cells = sorted(
-        cell
-        for cell, difference in posted.changed.items()
-        if difference and (near is None or cell in near)
-    )
+    cells = sorted(cell for cell in posted.cells if near is None or cell in near)
     found: dict[str, list[Level]] = {}
     if cells:
         rows = ask(connection, unlist(connection, _LEVELS), listed_cells(connection, cells))
